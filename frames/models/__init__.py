@@ -1,0 +1,24 @@
+from frames.models.activity import Activity
+from frames.models.anchor import Anchor
+from frames.models.event import Event
+from frames.models.frame import Frame
+from frames.models.kept_row import KeptRow
+from frames.models.project import Project
+from frames.models.revision import Revision
+from frames.models.session import AgentSession
+from frames.models.task import Task
+from frames.models.transfer import Transfer, TransferItem
+
+__all__ = [
+    "Activity",
+    "AgentSession",
+    "Anchor",
+    "Event",
+    "Frame",
+    "KeptRow",
+    "Project",
+    "Revision",
+    "Task",
+    "Transfer",
+    "TransferItem",
+]

@@ -1,0 +1,77 @@
+"""The months of the events table: made before rows need them.
+
+SQLite has one plain table; there every function here finds nothing to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+
+from django.db import connections
+from django.utils import timezone
+
+from stackmemory.lib.uuid7 import CEILING, FLOOR
+
+MONTHS_AHEAD = 3
+
+
+def month_of(at: datetime) -> date:
+    """The month an event of this time is stored in: its own, within the ids' window."""
+    at = min(
+        max(at.astimezone(UTC), FLOOR), CEILING.replace(year=CEILING.year - 1, month=12)
+    )
+    return date(at.year, at.month, 1)
+
+
+def next_month(month: date) -> date:
+    return date(month.year + month.month // 12, month.month % 12 + 1, 1)
+
+
+def existing(*, using: str = "default") -> set[date]:
+    """The months that have a partition."""
+    connection = connections[using]
+    if connection.vendor != "postgresql":
+        return set()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT right(c.relname, 6) FROM pg_inherits i"
+            " JOIN pg_class c ON c.oid = i.inhrelid"
+            " WHERE i.inhparent = to_regclass('frames_event')"
+        )
+        return {date(int(name[:4]), int(name[4:]), 1) for (name,) in cursor.fetchall()}
+
+
+def ensure(months: Iterable[date], *, using: str = "default") -> list[date]:
+    """Make the months that are missing; return those. Safe to run from several places at once.
+
+    Each takes a short lock on the whole table, so do this outside the transaction that writes.
+    """
+    connection = connections[using]
+    if connection.vendor != "postgresql":
+        return []
+    missing = sorted(set(months) - existing(using=using))
+    with connection.cursor() as cursor:
+        for month in missing:
+            cursor.execute("SELECT frames_event_make_month(%s)", [month])
+    return missing
+
+
+def ahead(now: datetime | None = None) -> list[date]:
+    """This month and the next MONTHS_AHEAD."""
+    months = [month_of(now or timezone.now())]
+    for _ in range(MONTHS_AHEAD):
+        months.append(next_month(months[-1]))
+    return months
+
+
+def make_ahead(*, using: str = "default", now: datetime | None = None) -> list[date]:
+    """Make this month and the coming ones; return those that were missing."""
+    return ensure(ahead(now), using=using)
+
+
+def missing(now: datetime | None = None) -> list[date]:
+    """Of this month and the next, those without a partition. Not empty means trouble is near."""
+    if connections["default"].vendor != "postgresql":
+        return []
+    return sorted(set(ahead(now)[:2]) - existing())

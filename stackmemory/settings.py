@@ -1,0 +1,210 @@
+"""All settings, from the environment alone. Without any, a person's own copy on SQLite.
+
+docs/self-hosting.md lists every variable read here.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+from stackmemory.lib.database_url import database_settings
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = BASE_DIR / "var"
+
+env = environ.Env()
+if (BASE_DIR / ".env").exists():
+    env.read_env(BASE_DIR / ".env")
+
+# --- Where we are -----------------------------------------------------------------------------
+# Railway names the public host and the port; anyone else says SITE_URL.
+RAILWAY_HOST = env.str("RAILWAY_PUBLIC_DOMAIN", default="")
+SITE_URL = env.str(
+    "SITE_URL",
+    default=f"https://{RAILWAY_HOST}"
+    if RAILWAY_HOST
+    else f"http://localhost:{env.int('PORT', default=8000)}",
+).rstrip("/")
+SITE = urlsplit(SITE_URL)
+SECURE = SITE.scheme == "https"
+PRODUCTION = SECURE or "RAILWAY_ENVIRONMENT" in env.ENVIRON
+DEBUG = env.bool("DEBUG", default=False)
+
+VAR_DIR = Path(env.str("VAR_DIR", default=str(VAR_DIR)))
+
+
+def local_secret_key() -> str:
+    """A key kept in var/, so that people stay logged in when a local server restarts."""
+    path = VAR_DIR / "secret_key"
+    try:
+        return path.read_text().strip()
+    except FileNotFoundError:
+        VAR_DIR.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(50))
+        return path.read_text().strip()
+
+
+SECRET_KEY = env.str("SECRET_KEY", default="")
+if not SECRET_KEY:
+    if PRODUCTION:
+        raise ImproperlyConfigured(
+            "SECRET_KEY is not set. Give the web and worker processes the same long random value, "
+            "for example the output of: python -c 'import secrets; print(secrets.token_urlsafe(50))'"
+        )
+    SECRET_KEY = local_secret_key()
+
+ALLOWED_HOSTS = env.list(
+    "ALLOWED_HOSTS",
+    default=[SITE.hostname or "localhost"]
+    + ([] if SECURE else ["localhost", "127.0.0.1", "[::1]"])
+    + (["healthcheck.railway.app"] if RAILWAY_HOST else []),
+)
+CSRF_TRUSTED_ORIGINS = [SITE_URL]
+
+# --- Applications -----------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "django_q",
+    "stackmemory.apps.StackMemoryConfig",
+    "workspaces",
+    "frames",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "workspaces.middleware.WorkspaceMiddleware",
+]
+ROOT_URLCONF = "stackmemory.urls"
+WSGI_APPLICATION = "stackmemory.wsgi.application"
+ASGI_APPLICATION = "stackmemory.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "workspaces.context_processors.navigation",
+            ],
+        },
+    }
+]
+
+# --- Database ---------------------------------------------------------------------------------
+DATABASE_URL = env.str(
+    "DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'stackmemory.sqlite3'}"
+)
+DATABASES = {"default": database_settings(DATABASE_URL, require_tls=PRODUCTION)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- People -----------------------------------------------------------------------------------
+AUTH_USER_MODEL = "workspaces.User"
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "workspaces:start"
+LOGOUT_REDIRECT_URL = "login"
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+# --- Security: follows the scheme of SITE_URL -------------------------------------------------
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=SECURE)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE
+# A health check comes from inside, over plain HTTP.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+X_FRAME_OPTIONS = "DENY"
+
+# --- Language, time, files --------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+# Uploaded stores wait here until their import has run.
+MEDIA_ROOT = Path(env.str("MEDIA_ROOT", default=str(VAR_DIR / "files")))
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if PRODUCTION
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = not PRODUCTION
+IMPORT_MAX_BYTES = env.int("IMPORT_MAX_BYTES", default=2 * 1024**3)
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
+
+# --- Jobs (django-q2 over the same database) --------------------------------------------------
+# `retry` counts from when a job is fetched, not started, so it stands far above `timeout`.
+Q_CLUSTER = {
+    "name": "stackmemory",
+    "orm": "default",
+    "workers": env.int("WORKERS", default=2),
+    "queue_limit": 4,
+    "timeout": 3600,
+    "retry": 3 * 3600,
+    "max_attempts": 3,
+    "save_limit": 0,
+    "catch_up": False,
+    "label": "Jobs",
+    "sync": env.bool("JOBS_IN_PROCESS", default=False),
+}
+
+# --- Logs -------------------------------------------------------------------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {
+        "handlers": ["console"],
+        "level": env.str("LOG_LEVEL", default=logging.getLevelName(logging.INFO)),
+    },
+}
+
+# --- E-mail -----------------------------------------------------------------------------------
+# EMAIL_URL as django-environ reads it, e.g. smtp+tls://user:password@host:587
+vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
+DEFAULT_FROM_EMAIL = env.str(
+    "DEFAULT_FROM_EMAIL",
+    default=f"StackMemory <noreply@{SITE.hostname or 'localhost'}>",
+)

@@ -1,0 +1,88 @@
+"""The cast: alice owns acme, bob is a member, viola a viewer; charlie belongs to globex alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+
+from workspaces.models import Membership, User, Workspace
+
+PASSWORD = "correct horse battery staple"
+UPSTREAM_HINT = "real databases are not part of the repository"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    vendor = connection.vendor
+    for item in items:
+        for engine in ("postgresql", "sqlite"):
+            if item.get_closest_marker(f"{engine}_only") and vendor != engine:
+                item.add_marker(pytest.mark.skip(reason=f"{engine} only"))
+
+
+@pytest.fixture(autouse=True)
+def fast_passwords(settings: Any) -> None:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def files_apart(settings: Any, tmp_path: Any) -> None:
+    settings.MEDIA_ROOT = tmp_path / "files"
+
+
+@pytest.fixture
+def acme(db: None) -> Workspace:
+    return Workspace.objects.create(slug="acme", name="Acme")
+
+
+@pytest.fixture
+def globex(db: None) -> Workspace:
+    return Workspace.objects.create(slug="globex", name="Globex")
+
+
+@pytest.fixture
+def person(db: None) -> Callable[..., User]:
+    """person("bob", acme, "member") makes a user, a member where a workspace is given."""
+
+    def make(name: str, workspace: Workspace | None = None, role: str = "member") -> User:
+        user = User.objects.create_user(f"{name}@example.com", PASSWORD, name=name.title())
+        if workspace is not None:
+            Membership.unscoped.create(workspace=workspace, user=user, role=role)
+        return user
+
+    return make
+
+
+@pytest.fixture
+def alice(person: Callable[..., User], acme: Workspace) -> User:
+    return person("alice", acme, "owner")
+
+
+@pytest.fixture
+def bob(person: Callable[..., User], acme: Workspace) -> User:
+    return person("bob", acme, "member")
+
+
+@pytest.fixture
+def viola(person: Callable[..., User], acme: Workspace) -> User:
+    return person("viola", acme, "viewer")
+
+
+@pytest.fixture
+def charlie(person: Callable[..., User], globex: Workspace) -> User:
+    return person("charlie", globex, "owner")
+
+
+@pytest.fixture
+def login() -> Callable[[User], Client]:
+    """login(bob) is a browser in which bob is logged in."""
+
+    def make(user: User) -> Client:
+        client = Client()
+        client.force_login(user)
+        return client
+
+    return make

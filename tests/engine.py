@@ -1,0 +1,27 @@
+"""pytest plugin: choose the engine before Django's settings are read.
+
+`-p tests.engine` in pyproject.toml loads it early enough; a conftest would be too late. TEST_ENGINE
+is sqlite (the default) or postgres; a DATABASE_URL of PostgreSQL is used instead of our own server.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+ENGINE = os.environ.get("TEST_ENGINE", "sqlite")
+
+os.environ["VAR_DIR"] = tempfile.mkdtemp(prefix="sm-test-")
+os.environ.pop("SITE_URL", None)
+os.environ["JOBS_IN_PROCESS"] = "1"
+
+if ENGINE == "sqlite":
+    os.environ["DATABASE_URL"] = "sqlite:///:memory:"
+elif "SM_TEST_SERVER" not in os.environ and not os.environ.get("DATABASE_URL", "").startswith(
+    "postgres"
+):
+    from tests.postgres import Server
+
+    _server = Server()
+    os.environ["DATABASE_URL"] = _server.url
+    os.environ["SM_TEST_SERVER"] = _server.admin_url  # xdist workers inherit both

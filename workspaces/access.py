@@ -1,0 +1,48 @@
+"""What each role may do. One table; views ask for a permission by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+
+VIEW = frozenset({"read"})
+MEMBER = VIEW | {"write"}
+ADMIN = MEMBER | {"import", "members", "keys", "settings"}
+OWNER = ADMIN | {"delete", "transfer"}
+
+PERMISSIONS: dict[str, frozenset[str]] = {
+    "viewer": VIEW,
+    "member": MEMBER,
+    "admin": ADMIN,
+    "owner": OWNER,
+}
+
+View = Callable[..., HttpResponse]
+
+
+def may(role: str, permission: str) -> bool:
+    """Whether a role grants a permission; an unknown role grants nothing."""
+    return permission in PERMISSIONS.get(role, frozenset())
+
+
+def requires(permission: str) -> Callable[[View], View]:
+    """Refuse with 403 a member whose role lacks `permission`.
+
+    Strangers never get this far: WorkspaceMiddleware has answered 404.
+    """
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if not may(request.membership.role, permission):  # type: ignore[attr-defined]
+                raise PermissionDenied(f"Your role does not include “{permission}”.")
+            return view(request, *args, **kwargs)
+
+        checked.permission = permission  # type: ignore[attr-defined]
+        return checked
+
+    return decorate

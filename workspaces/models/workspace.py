@@ -1,0 +1,46 @@
+"""A workspace: one team, and the wall around everything it has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.core.validators import RegexValidator
+from django.db import models
+from django.urls import reverse
+from django.utils import timezone
+
+from stackmemory.lib.uuid7 import uuid7
+
+if TYPE_CHECKING:
+    from workspaces.models.user import User
+
+slug_validator = RegexValidator(
+    r"^[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?$",
+    "Use 1 to 50 lower-case letters, digits and hyphens; begin and end with a letter or digit.",
+)
+
+
+class WorkspaceQuerySet(models.QuerySet["Workspace"]):
+    def live(self) -> WorkspaceQuerySet:
+        return self.filter(deleted_at=None)
+
+    def of(self, user: User) -> WorkspaceQuerySet:
+        """The workspaces this person is a member of."""
+        return self.live().filter(memberships__user=user).order_by("name")
+
+
+class Workspace(models.Model):
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    slug = models.CharField(max_length=50, unique=True, validators=[slug_validator])
+    name = models.CharField(max_length=100)
+    settings = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    objects = WorkspaceQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.name
+
+    def get_absolute_url(self) -> str:
+        return reverse("frames:home", args=[self.slug])
