@@ -31,3 +31,9 @@ class OrderedJSONField(models.JSONField):
             if isinstance(prepped, Jsonb)
             else prepped
         )
+
+    def select_format(self, compiler: Any, sql: str, params: Any) -> tuple[str, Any]:
+        # psycopg parses `json` by itself where Django expects text, so ask for text.
+        if compiler.connection.vendor == "postgresql":
+            return f"{sql}::text", params
+        return super().select_format(compiler, sql, params)
