@@ -3,11 +3,11 @@ from typing import Any
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
+from frames import partitions
+
 
 def make_partitions(using: str, **kwargs: Any) -> None:
     """After `migrate`, events have months to go to."""
-    from frames import partitions  # models are not loaded when apps.py is
-
     partitions.make_ahead(using=using)
 
 
@@ -16,6 +16,4 @@ class FramesConfig(AppConfig):
     verbose_name = "Frames and what they hold"
 
     def ready(self) -> None:
-        post_migrate.connect(
-            make_partitions, sender=self, dispatch_uid="frames.partitions"
-        )
+        post_migrate.connect(make_partitions, sender=self, dispatch_uid="frames.partitions")
