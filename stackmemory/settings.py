@@ -93,6 +93,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "stackmemory.lib.reader_zone.ReaderZoneMiddleware",
     "workspaces.middleware.WorkspaceMiddleware",
 ]
 ROOT_URLCONF = "stackmemory.urls"
