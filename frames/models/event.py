@@ -71,5 +71,5 @@ class Event(TenantModel):
         """The payload parsed, or the raw text where it is not JSON."""
         try:
             return json.loads(self.payload)
-        except ValueError:
+        except (ValueError, RecursionError):
             return self.payload

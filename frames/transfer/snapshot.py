@@ -1,0 +1,181 @@
+"""A consistent private copy of somebody's SQLite file, WAL included; the original is only read."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from frames.transfer.errors import BadStore
+
+MAGIC = b"SQLite format 3\x00"
+BUSY_SECONDS = 5
+
+
+@contextmanager
+def snapshot(database: Path) -> Iterator[Path]:
+    """Yield the path of a copy that nobody else writes to, gone afterwards.
+
+    Raises BadStore with the reason and the mend for what is not a readable SQLite database.
+    """
+    with tempfile.TemporaryDirectory(prefix="stackmemory-import-") as folder:
+        copy = Path(folder) / "store.db"
+        try:
+            header = check_header(database)
+            _copy(database, copy, wal=header[18:20] == b"\x02\x02")
+            _check_copy(database, copy)
+        except PermissionError:
+            raise BadStore(
+                f"No permission to read {database}; run the import as a user who may read it."
+            ) from None
+        except OSError as problem:
+            if problem.errno == errno.ENOSPC:
+                raise BadStore(
+                    f"The disk is full: the import works on a copy of {database.name} in"
+                    f" {folder}; free {database.stat().st_size >> 20} MB or point TMPDIR elsewhere."
+                ) from None
+            raise BadStore(f"{database} cannot be read: {problem.strerror}.") from None
+        yield copy
+
+
+def check_header(database: Path) -> bytes:
+    """The first 100 bytes of an SQLite database (https://www.sqlite.org/fileformat.html)."""
+    with database.open("rb") as file:
+        header = file.read(100)
+    size = database.stat().st_size
+    if size == 0:
+        raise BadStore(f"{database} is empty (0 bytes): nothing was ever stored in it.")
+    if not header.startswith(MAGIC):
+        raise BadStore(
+            f"{database} is not an SQLite database, or it is encrypted; give the context.db that"
+            " StackMemory wrote, decrypted if need be."
+        )
+    page = int.from_bytes(header[16:18], "big")
+    page = 65536 if page == 1 else page
+    pages = int.from_bytes(header[28:32], "big")
+    fresh = header[24:28] == header[92:96]  # the page count is valid only then
+    if len(header) < 100 or (fresh and pages * page > size and not _wal(database).exists()):
+        raise BadStore(
+            f"{database} is truncated: its header speaks of {pages * page} bytes and the file has"
+            f" {size}; copy it again, or recover it with: sqlite3 {database.name} .recover"
+        )
+    return header
+
+
+def fingerprint(files: list[Path]) -> str:
+    """SHA-256 over the content of the files, in order."""
+    total = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as file:
+            total.update(hashlib.file_digest(file, "sha256").digest())
+    return total.hexdigest()
+
+
+def _copy(database: Path, copy: Path, *, wal: bool) -> None:
+    """Through SQLite where its locks can be had; else the files themselves.
+
+    SQLite opening somebody's WAL database would leave files beside it when none are there, so a
+    database whose owner is not running is copied as files and recovered in the copy.
+    """
+    has_wal, has_shm = _wal(database).exists(), Path(f"{database}-shm").exists()
+    journal = Path(f"{database}-journal")
+    if (wal and has_wal and not has_shm) or (journal.exists() and journal.stat().st_size > 0):
+        _refuse_if_locked(database, wal=wal)
+        _copy_files(database, copy)
+        return
+    flags = "mode=ro" if not wal or has_shm else "mode=ro&immutable=1"
+    try:
+        _backup(f"{database.resolve().as_uri()}?{flags}", copy)
+    except sqlite3.OperationalError as problem:
+        if _means_locked(problem):
+            raise _locked(database) from None
+        _copy_files(database, copy)
+    except sqlite3.DatabaseError as problem:
+        raise _damaged(database, problem) from None
+
+
+def _backup(uri: str, copy: Path) -> None:
+    source = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS)
+    try:
+        # backup() itself waits for ever on a locked source; a read lock does not.
+        source.execute("BEGIN")
+        source.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        target = sqlite3.connect(copy)
+        try:
+            source.backup(target, pages=4096)
+        finally:
+            target.close()
+    finally:
+        source.close()
+
+
+def _copy_files(database: Path, copy: Path) -> None:
+    """Copy database, WAL and journal; try again when one of them changed meanwhile."""
+    for _ in range(5):
+        before = _stamps(database)
+        for suffix in ("", "-wal", "-journal"):
+            part = Path(f"{database}{suffix}")
+            if part.exists():
+                shutil.copyfile(part, f"{copy}{suffix}")
+        if _stamps(database) == before:
+            return
+    raise BadStore(f"{database} is being written to without pause; stop its owner and try again.")
+
+
+def _stamps(database: Path) -> list[tuple[int, int]]:
+    parts = [Path(f"{database}{suffix}") for suffix in ("", "-wal", "-journal")]
+    return [(s.st_size, s.st_mtime_ns) for p in parts if p.exists() for s in [p.stat()]]
+
+
+def _refuse_if_locked(database: Path, *, wal: bool) -> None:
+    if wal:
+        return  # no -shm: nobody has it open
+    probe = sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True, timeout=1)
+    try:
+        probe.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError as problem:
+        if _means_locked(problem):
+            raise _locked(database) from None
+    finally:
+        probe.close()
+
+
+def _check_copy(database: Path, copy: Path) -> None:
+    try:
+        connection = sqlite3.connect(copy)
+        try:
+            connection.execute("PRAGMA trusted_schema=OFF")
+            verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        finally:
+            connection.close()
+    except sqlite3.DatabaseError as problem:
+        raise _damaged(database, problem) from None
+    if verdict != "ok":
+        raise _damaged(database, verdict)
+
+
+def _means_locked(problem: sqlite3.OperationalError) -> bool:
+    return problem.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def _locked(database: Path) -> BadStore:
+    return BadStore(
+        f"{database} is locked by the program that owns it; stop that program (or wait until it"
+        " is done) and try again."
+    )
+
+
+def _damaged(database: Path, problem: object) -> BadStore:
+    return BadStore(
+        f"{database} is damaged, truncated or encrypted ({str(problem)[:200]}); copy it again, or"
+        f" recover it with: sqlite3 {database.name} .recover"
+    )
+
+
+def _wal(database: Path) -> Path:
+    return Path(f"{database}-wal")
