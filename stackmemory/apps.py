@@ -1,9 +1,18 @@
+from typing import Any
+
 from django.apps import AppConfig, apps
+from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate
 
 from stackmemory import checks, schedules
+from stackmemory.lib import row_security, tenancy
 
 __all__ = ["StackMemoryConfig", "checks"]
+
+
+def secure(using: str, **kwargs: Any) -> None:
+    """After `migrate`: whatever tables there are now, their rows keep to their workspace."""
+    row_security.install(using)
 
 
 class StackMemoryConfig(AppConfig):
@@ -11,6 +20,10 @@ class StackMemoryConfig(AppConfig):
     verbose_name = "StackMemory"
 
     def ready(self) -> None:
+        connection_created.connect(tenancy.step_down, dispatch_uid="stackmemory.step_down")
+        post_migrate.connect(
+            secure, sender=apps.get_app_config("frames"), dispatch_uid="stackmemory.secure"
+        )
         post_migrate.connect(
             schedules.install,
             sender=apps.get_app_config("django_q"),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from django.db import connection
 from django.test import Client
+from django.test.client import ClientHandler
 
+from stackmemory.lib.tenancy import APP, Scope, as_owner
 from workspaces.models import Membership, User, Workspace
 
 PASSWORD = "correct horse battery staple"
@@ -21,6 +24,48 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for engine in ("postgresql", "sqlite"):
             if item.get_closest_marker(f"{engine}_only") and vendor != engine:
                 item.add_marker(pytest.mark.skip(reason=f"{engine} only"))
+
+
+# Tests prepare rows as the owner of the tables; what they test runs as the application's role, as it
+# would in production: requests by the fixture below, commands and jobs by `as_application`.
+_owner = as_owner()
+_owner.__enter__()
+
+
+@pytest.fixture(autouse=True)
+def requests_as_application(request: pytest.FixtureRequest, monkeypatch: Any) -> None:
+    if connection.vendor == "postgresql" and "_django_db_helper" in request.fixturenames:
+        plain = ClientHandler.__call__
+
+        def stepped_down(handler: ClientHandler, environ: Any) -> Any:
+            with application_role():
+                return plain(handler, environ)
+
+        monkeypatch.setattr(ClientHandler, "__call__", stepped_down)
+
+
+@contextmanager
+def application_role() -> Iterator[None]:
+    """Run the block as the role that the application has without a scope."""
+    if connection.vendor != "postgresql":
+        yield
+        return
+    connection.ensure_connection()
+    before = connection.sm_scope
+    role = connection.sm_roles[APP]
+    connection.connection.execute("SELECT set_config('role', %s, false)", [role])
+    connection.sm_scope = Scope(role=role)
+    try:
+        yield
+    finally:
+        connection.connection.execute("RESET ROLE")
+        connection.sm_scope = before
+
+
+@pytest.fixture
+def as_application() -> Any:
+    """`with as_application():` runs commands, jobs and functions as the application's role."""
+    return application_role
 
 
 @pytest.fixture(autouse=True)

@@ -55,6 +55,8 @@ class Event(TenantModel):
     source_id = models.TextField(null=True, blank=True)
     source = OrderedJSONField(null=True, blank=True)
 
+    append_only: ClassVar = True
+
     class Meta(TenantModel.Meta):
         indexes: ClassVar = [
             # a frame's timeline, forwards and backwards

@@ -1,47 +1,169 @@
-"""The SQL side of scoping: which workspace a transaction is about.
+"""The SQL side of scoping: on whose behalf a transaction runs, and about which workspace.
 
-On PostgreSQL the scope is a transaction-local setting that policies can read; SQLite has no such
-thing and relies on how objects are reached (docs/decisions/0002-scoping.md).
+On PostgreSQL a scope is a role and a few settings that last until the transaction ends, which the
+policies of lib/row_security.py read; so it holds behind a transaction pooler too. Without a scope
+the application's role sees no tenant row. SQLite has nothing of the kind: there a scope is just a
+transaction, and only how objects are reached keeps workspaces apart (docs/security.md).
 """
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
 
 from django.db import connection, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 
-SETTING = "app.workspace_id"
+APP, SYSTEM = "stackmemory_app_", "stackmemory_system_"
+_owner = threading.local()
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a transaction is about. `role` is "" where the database has no roles of ours."""
+
+    role: str = ""
+    workspace: str = ""
+    person: str = ""
+    secret: str = ""
+
+
+# The settings policies read, by the field that fills them.
+SETTINGS = {
+    "role": "role",
+    "workspace": "app.workspace_id",
+    "person": "app.person_id",
+    "secret": "app.secret",
+}
 
 
 @contextmanager
 def workspace_scope(workspace_id: uuid.UUID) -> Iterator[None]:
-    """Run the block in one transaction that is about this workspace and no other.
+    """Run the block in one transaction that is about this workspace and no other."""
+    with _scope(kind=APP, workspace=str(workspace_id)):
+        yield
 
-    Nested scopes restore the outer one, which a savepoint alone would not do.
+
+@contextmanager
+def person_scope(person_id: uuid.UUID) -> Iterator[None]:
+    """For what comes before a workspace is known: the memberships of one person.
+
+    A workspace may be entered inside, by `enter_workspace`.
     """
+    with _scope(kind=APP, person=str(person_id)):
+        yield
+
+
+@contextmanager
+def secret_scope(digest: str) -> Iterator[None]:
+    """See the one API key or invitation whose secret has this hex digest, and nothing else."""
+    with _scope(kind=APP, secret=digest):
+        yield
+
+
+@contextmanager
+def system_scope() -> Iterator[None]:
+    """See every workspace: for commands, jobs that span workspaces, and the operators' admin."""
+    with _scope(kind=SYSTEM):
+        yield
+
+
+def enter_workspace(workspace_id: uuid.UUID) -> None:
+    """Narrow the scope we are in to a workspace too, until it ends."""
+    if connection.vendor == "postgresql":
+        now = _current(connection)
+        _change(connection, now, replace(now, workspace=str(workspace_id)))
+
+
+@contextmanager
+def as_owner() -> Iterator[None]:
+    """Stay the role that logged in, which owns the tables: for migrations and tests' set-up."""
+    before, _owner.active = getattr(_owner, "active", False), True
+    switched = connection.connection is not None and connection.vendor == "postgresql"
+    if switched:
+        _execute(connection, "RESET ROLE")
+    try:
+        yield
+    finally:
+        _owner.active = before
+        if connection.connection is not None and not before and connection.vendor == "postgresql":
+            step_down(connection=connection)
+
+
+def step_down(*, connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
+    """Called for every new connection: become the role that can bypass nothing, if it exists.
+
+    Behind a transaction pooler this would leak to others; there, log in as a role that is nothing
+    more (docs/self-hosting.md), for which the statement changes nothing.
+    """
+    if connection.vendor != "postgresql":
+        return
+    with connection.cursor() as cursor:
+        # One round trip: the roles, if they were made and the login is a member of them.
+        cursor.execute(
+            "SELECT a.rolname, s.rolname FROM pg_roles a JOIN pg_roles s"
+            " ON s.rolname = %s || current_database()"
+            " WHERE a.rolname = %s || current_database() AND pg_has_role(a.oid, 'MEMBER')",
+            [SYSTEM, APP],
+        )
+        row = cursor.fetchone()
+        roles = {APP: row[0], SYSTEM: row[1]} if row else {}
+        connection.sm_roles = roles  # type: ignore[attr-defined]
+        connection.sm_scope = Scope()  # type: ignore[attr-defined]
+        if roles and not getattr(_owner, "active", False):
+            cursor.execute("SELECT set_config('role', %s, false)", [roles[APP]])
+            connection.sm_scope = Scope(role=roles[APP])  # type: ignore[attr-defined]
+
+
+@contextmanager
+def _scope(*, kind: str, workspace: str = "", person: str = "", secret: str = "") -> Iterator[None]:
     if connection.vendor != "postgresql":
         with transaction.atomic():
             yield
         return
+    connection.ensure_connection()
+    outermost = not connection.in_atomic_block
     with transaction.atomic():
-        previous = current_scope()
-        _set(str(workspace_id))
+        before = _current(connection)
+        role = connection.sm_roles.get(kind, "")  # type: ignore[attr-defined]
+        _change(connection, before, Scope(role, workspace, person or before.person, secret))
         try:
             yield
-        finally:
-            if not connection.needs_rollback:
-                _set(previous)
+        except BaseException:
+            # The savepoint or transaction that ends now takes the settings back by itself.
+            connection.sm_scope = before  # type: ignore[attr-defined]
+            raise
+        if outermost:
+            connection.sm_scope = before  # type: ignore[attr-defined]
+        else:
+            _change(connection, _current(connection), before)
 
 
-def current_scope() -> str:
-    """The workspace id this transaction is about, or an empty string."""
+def _current(connection: BaseDatabaseWrapper) -> Scope:
+    scope: Scope = connection.sm_scope  # type: ignore[attr-defined]
+    return scope
+
+
+def _change(connection: BaseDatabaseWrapper, now: Scope, then: Scope) -> None:
+    """Set what differs, in one statement."""
+    changed = [field for field in SETTINGS if getattr(now, field) != getattr(then, field)]
+    if changed:
+        calls = ", ".join("set_config(%s, %s, true)" for _ in changed)
+        values = [v for f in changed for v in (SETTINGS[f], getattr(then, f) or _nothing(f))]
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT {calls}", values)
+    connection.sm_scope = then  # type: ignore[attr-defined]
+
+
+def _nothing(field: str) -> str:
+    return "none" if field == "role" else ""
+
+
+def _execute(connection: BaseDatabaseWrapper, sql: str) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT coalesce(current_setting(%s, true), '')", [SETTING])
-        return str(cursor.fetchone()[0])
-
-
-def _set(value: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config(%s, %s, true)", [SETTING, value])
+        cursor.execute(sql)
+    connection.sm_scope = Scope()  # type: ignore[attr-defined]

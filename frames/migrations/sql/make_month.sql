@@ -14,6 +14,8 @@ BEGIN
     PERFORM pg_advisory_xact_lock(hashtext('frames_event_make_month'));
     IF to_regclass(name) IS NULL THEN
         EXECUTE format('CREATE TABLE %I PARTITION OF frames_event FOR VALUES FROM (%L) TO (%L)', name, low::uuid, high::uuid);
+        -- Read through the parent its policies count; read directly, there are none: no rows.
+        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
     END IF;
     RETURN name;
 END

@@ -1,0 +1,179 @@
+"""The six properties of docs/security.md, on PostgreSQL, as a role that can bypass nothing."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.management import call_command
+from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.utils import timezone
+
+from frames.models import Event, Frame, Project
+from stackmemory.lib import row_security
+from stackmemory.lib.tenancy import (
+    enter_workspace,
+    person_scope,
+    secret_scope,
+    system_scope,
+    workspace_scope,
+)
+from stackmemory.lib.uuid7 import uuid7
+from workspaces.models import Membership, Workspace
+
+pytestmark = pytest.mark.postgresql_only
+
+
+def run(sql: str, *parameters: object) -> list[tuple]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return cursor.fetchall() if cursor.description else []
+
+
+@pytest.fixture
+def two_teams(acme, globex, alice, charlie):
+    """Each with a project, a frame and an event."""
+    frames = {}
+    for workspace in (acme, globex):
+        project = Project.unscoped.create(workspace=workspace, slug="p", name="P")
+        frame_id = uuid7()
+        frame = frames[workspace.slug] = Frame.unscoped.create(
+            id=frame_id, root_id=frame_id, workspace=workspace, project=project, name="work"
+        )
+        Event.unscoped.create(
+            workspace=workspace, frame=frame, type="observation", occurred_at=timezone.now()
+        )
+    return frames
+
+
+def tenant_tables() -> list[str]:
+    return [model._meta.db_table for model in row_security.tenant_models()]
+
+
+def test_role_can_bypass_nothing(db, as_application):
+    with as_application():
+        assert run("SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user") == [
+            (False, False)
+        ]
+        owned = "SELECT count(*) FROM pg_class WHERE relowner = current_user::regrole"
+        assert run(owned) == [(0,)]
+
+
+def test_a_no_scope_no_rows(two_teams, as_application):
+    with as_application():
+        for table in tenant_tables():
+            assert run(f'SELECT count(*) FROM "{table}"') == [(0,)], table
+        assert not Frame.objects.across_workspaces().exists()
+
+
+def test_a_partitions_cannot_be_read_directly(two_teams, as_application):
+    partitions = run(
+        "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = 'frames_event'::regclass"
+    )
+    assert partitions
+    with as_application(), workspace_scope(two_teams["acme"].workspace_id):
+        for (name,) in partitions:
+            with pytest.raises(DatabaseError, match="permission denied"), transaction.atomic():
+                run(f"SELECT * FROM {name}")
+
+
+def test_a_every_table_with_a_workspace_is_protected(db):
+    loose = run(
+        "SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid"
+        " WHERE a.attname = 'workspace_id' AND c.relkind IN ('r', 'p')"
+        " AND c.relnamespace = 'public'::regnamespace AND NOT c.relrowsecurity"
+    )
+    assert loose == []
+
+
+def test_b_scope_sees_its_own_rows_only(two_teams, acme, as_application):
+    with as_application(), workspace_scope(acme.id):
+        assert run("SELECT count(*), min(workspace_id::text) FROM frames_frame") == [
+            (1, str(acme.id))
+        ]
+        assert Event.objects.across_workspaces().count() == 1
+
+
+def test_b_another_team_cannot_be_written(two_teams, acme, globex, as_application):
+    theirs = two_teams["globex"]
+    with as_application(), workspace_scope(acme.id):
+        assert Frame.objects.across_workspaces().filter(pk=theirs.pk).update(name="mine") == 0
+        assert run("DELETE FROM frames_frame WHERE id = %s RETURNING id", theirs.pk) == []
+        with pytest.raises(DatabaseError, match="row-level security"), transaction.atomic():
+            Project.unscoped.create(workspace=globex, slug="q", name="Q")
+        with pytest.raises(DatabaseError, match="row-level security"), transaction.atomic():
+            acme.projects.update(workspace=globex)
+    theirs.refresh_from_db()
+    assert theirs.name == "work"
+
+
+def test_b_another_team_cannot_be_referenced(two_teams, acme, as_application):
+    theirs = two_teams["globex"]
+    with as_application(), workspace_scope(acme.id):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            frame_id = uuid7()
+            Frame.unscoped.create(
+                id=frame_id,
+                root_id=frame_id,
+                workspace=acme,
+                project_id=two_teams["acme"].project_id,
+                parent_id=theirs.id,
+                name="x",
+            )
+            run("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+def test_b_memberships_before_a_workspace(two_teams, acme, alice, charlie, as_application):
+    with as_application(), person_scope(alice.pk):
+        assert [m.workspace_id for m in Membership.objects.across_workspaces()] == [acme.id]
+        assert not Frame.objects.across_workspaces().exists()
+        # seen, yet not to be changed from there: nobody makes themselves an owner
+        assert Membership.objects.across_workspaces().update(role="viewer") == 0
+        enter_workspace(acme.id)
+        assert Frame.objects.across_workspaces().count() == 1
+        assert list(Workspace.objects.of(alice)) == [acme]
+
+
+def test_b_secret_shows_one_row(two_teams, acme, as_application):
+    key = row_security.apps.get_model("workspaces", "ApiKey")
+    for number in (1, 2):
+        key.unscoped.create(workspace=acme, name="k", public=f"p{number}", digest=str(number) * 64)
+    with as_application(), secret_scope("1" * 64):
+        assert [k.public for k in key.objects.across_workspaces()] == ["p1"]
+    with as_application(), secret_scope(""):
+        assert not key.objects.across_workspaces().exists()
+
+
+def test_b_events_and_audit_are_append_only(two_teams, acme, as_application):
+    for table in ("frames_event", "workspaces_audit"):
+        with as_application(), workspace_scope(acme.id):
+            for verb in (f'DELETE FROM "{table}"', f'UPDATE "{table}" SET workspace_id = NULL'):
+                with pytest.raises(DatabaseError, match="permission denied"), transaction.atomic():
+                    run(verb)
+
+
+def test_c_nested_scope_restores_the_outer(two_teams, acme, globex, as_application):
+    def seen() -> set[object]:
+        return {f.workspace_id for f in Frame.objects.across_workspaces()}
+
+    with as_application():
+        with workspace_scope(acme.id):
+            with workspace_scope(globex.id):
+                assert seen() == {globex.id}
+            assert seen() == {acme.id}
+            with pytest.raises(ZeroDivisionError), system_scope():
+                assert seen() == {acme.id, globex.id}
+                _ = 1 / 0
+            assert seen() == {acme.id}
+        assert seen() == set()
+
+
+def test_c_pages_read_inside_their_scope_only(two_teams, alice, login):
+    page = login(alice).get("/w/acme/")
+    assert page.status_code == 200
+    assert login(alice).get("/w/globex/").status_code == 404
+
+
+def test_d_setup_is_idempotent_and_covers_every_table(db):
+    first, second = row_security.install(), row_security.install()
+    assert first.tables == second.tables == tenant_tables()
+    assert first.weaker == second.weaker == []
+    call_command("setup_database", "--json")
