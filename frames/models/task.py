@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from django.db import models
 from django.utils import timezone
 
 from stackmemory.lib.jsontext import OrderedJSONField
-from workspaces.models import TenantModel
+from workspaces.models import TenantManager, TenantModel, TenantQuerySet, User
+
+
+class TaskQuerySet(TenantQuerySet):
+    def visible_to(self, user: User) -> Self:
+        """Tasks of no frame, of team frames, and of the person's own private ones."""
+        return self.filter(
+            models.Q(frame=None) | models.Q(frame__visibility="team") | models.Q(frame__owner=user)
+        )
 
 
 class Task(TenantModel):
@@ -52,6 +60,9 @@ class Task(TenantModel):
     completed_at = models.DateTimeField(null=True, blank=True)
     source_id = models.TextField(null=True, blank=True)
     source = OrderedJSONField(null=True, blank=True)
+
+    objects = TenantManager.from_queryset(TaskQuerySet)()
+    unscoped = models.Manager.from_queryset(TaskQuerySet)()
 
     class Meta(TenantModel.Meta):
         constraints: ClassVar = [

@@ -55,6 +55,7 @@ TRANSFERS = {
 }
 LABEL_LIMIT = 40
 TINTS = 5
+ORDINARY = 5
 
 
 @register.simple_tag
@@ -96,7 +97,39 @@ def task_status(value: str) -> SafeString:
 
 @register.simple_tag
 def task_priority(value: str) -> SafeString:
-    return badge(PRIORITIES.get(value) or unknown(value), value)
+    look = PRIORITIES.get(value) or unknown(value)
+    picture = icon(look.icon) if look.icon else ""
+    return format_html(
+        '<span class="level level-{}">{}<span class="clip">{}</span></span>',
+        look.colour,
+        picture,
+        look.label,
+    )
+
+
+@register.simple_tag
+def anchor_label(value: str) -> str:
+    return (ANCHORS.get(value) or unknown(value)).label
+
+
+@register.simple_tag
+def status_label(value: str) -> str:
+    return (STATUSES.get(value) or unknown(value)).label
+
+
+@register.simple_tag
+def priority(value: int) -> SafeString:
+    """An anchor's priority, said only where it is not the usual 5; out of 0–10, the nearest."""
+    nearest = min(10, max(0, value))
+    if nearest == ORDINARY:
+        return mark_safe("")
+    level = 3 if nearest > 7 else 2 if nearest > 3 else 1
+    return format_html(
+        '<span class="nowrap" title="Priority {} of 0–10">{} priority {}</span>',
+        value,
+        icon(f"bars-{level}"),
+        nearest,
+    )
 
 
 @register.simple_tag

@@ -6,6 +6,7 @@ static/js/app.js only keeps relative times fresh and speaks the reader's languag
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -57,10 +58,10 @@ def relative(value: datetime, now: datetime | None = None) -> str:
     size = abs(seconds)
     if size < 45:
         return "just now"
-    if size < 90 * MINUTE:
+    if size < 59.5 * MINUTE:
         amount = f"{max(1, round(size / MINUTE))} min"
     elif size < 22 * HOUR:
-        amount = f"{round(size / HOUR)} h"
+        amount = f"{max(1, round(size / HOUR))} h"
     elif size < 30 * DAY:
         amount = f"{max(1, round(size / DAY))} d"
     else:
@@ -106,6 +107,14 @@ def duration(value: timedelta | float | None) -> str:
     return " ".join(parts)
 
 
+@register.filter
+def minutes(value: float | None) -> str:
+    """A number of minutes as a duration; files hold all kinds of numbers, NaN among them."""
+    if value is None or not math.isfinite(value) or not 0 <= value < 1e7:
+        return "–"
+    return duration(value * 60)
+
+
 @register.simple_tag
 def lasted(start: datetime | None, end: datetime | None) -> SafeString:
     """The duration between two moments; one that has not ended says so."""
@@ -145,11 +154,11 @@ def compact(value: int | float | None) -> SafeString:
 
 
 @register.filter
-def percent(part: int, whole: int) -> int:
-    """Part of whole in per cent, between 0 and 100, never 100 before it is all."""
-    if whole <= 0:
-        return 0
-    return min(100, part * 100 // whole)
+def exact(value: int | None) -> SafeString:
+    """A number in full, for reports: 181,204."""
+    if not value:
+        return compact(value)
+    return format_html('<span class="num">{}</span>', f"{value:,}")
 
 
 @register.simple_tag

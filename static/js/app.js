@@ -23,8 +23,8 @@
     const size = Math.abs(seconds);
     let amount;
     if (size < 45) return "just now";
-    if (size < 5400) amount = `${Math.max(1, Math.round(size / 60))} min`;
-    else if (size < 79200) amount = `${Math.round(size / 3600)} h`;
+    if (size < 3570) amount = `${Math.max(1, Math.round(size / 60))} min`;
+    else if (size < 79200) amount = `${Math.max(1, Math.round(size / 3600))} h`;
     else if (size < 2592000) amount = `${Math.max(1, Math.round(size / 86400))} d`;
     else return day(t, now);
     return seconds > 0 ? `${amount} ago` : `in ${amount}`;
