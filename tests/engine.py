@@ -14,6 +14,7 @@ ENGINE = os.environ.get("TEST_ENGINE", "sqlite")
 os.environ["VAR_DIR"] = tempfile.mkdtemp(prefix="sm-test-")
 os.environ.pop("SITE_URL", None)
 os.environ["JOBS_IN_PROCESS"] = "1"
+os.environ["USAGE_FLUSH_SECONDS"] = "0"  # no page of a test writes another's count
 
 if ENGINE == "sqlite":
     os.environ["DATABASE_URL"] = "sqlite:///:memory:"

@@ -11,8 +11,8 @@ from django.http import HttpRequest, HttpResponse
 
 VIEW = frozenset({"read"})
 MEMBER = VIEW | {"write"}
-ADMIN = MEMBER | {"import", "members", "keys", "settings"}
-OWNER = ADMIN | {"delete", "transfer"}
+ADMIN = MEMBER | {"import", "members", "keys", "settings", "audit"}
+OWNER = ADMIN | {"owners", "delete", "transfer"}
 
 PERMISSIONS: dict[str, frozenset[str]] = {
     "viewer": VIEW,

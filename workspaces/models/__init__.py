@@ -1,3 +1,7 @@
+from workspaces.models.api_key import ApiKey
+from workspaces.models.audit import Audit, AuditHead
+from workspaces.models.invitation import Invitation
+from workspaces.models.login_place import LoginPlace
 from workspaces.models.membership import Membership
 from workspaces.models.tenant import (
     TenantManager,
@@ -5,15 +9,23 @@ from workspaces.models.tenant import (
     TenantQuerySet,
     UnscopedQuery,
 )
+from workspaces.models.usage import NO_PROJECT, Usage
 from workspaces.models.user import User
 from workspaces.models.workspace import Workspace
 
 __all__ = [
+    "NO_PROJECT",
+    "ApiKey",
+    "Audit",
+    "AuditHead",
+    "Invitation",
+    "LoginPlace",
     "Membership",
     "TenantManager",
     "TenantModel",
     "TenantQuerySet",
     "UnscopedQuery",
+    "Usage",
     "User",
     "Workspace",
 ]

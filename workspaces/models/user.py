@@ -16,20 +16,22 @@ class UserManager(BaseUserManager["User"]):
     use_in_migrations = True
 
     def create_user(
-        self, email: str, password: str | None = None, **fields: Any
+        self, email: str, password: str | None = None, *, verified: bool = False, **fields: Any
     ) -> User:
-        """Make a person; without a password they cannot log in until they set one."""
+        """Make a person; without a password they cannot log in until they set one.
+
+        `verified` takes the address as theirs without asking by mail: an operator's word for it.
+        """
         user = self.model(email=email.strip().lower(), **fields)
         user.set_password(password)
         user.save(using=self._db)
+        if verified:
+            user.emailaddress_set.create(email=user.email, primary=True, verified=True)
         return user
 
-    def create_superuser(
-        self, email: str, password: str | None = None, **fields: Any
-    ) -> User:
-        return self.create_user(
-            email, password, is_staff=True, is_superuser=True, **fields
-        )
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
+        fields |= {"is_staff": True, "is_superuser": True, "verified": True}
+        return self.create_user(email, password, **fields)
 
     def get_by_natural_key(self, username: str | None) -> User:
         return self.get(email=(username or "").strip().lower())
@@ -48,9 +50,7 @@ class User(AbstractUser):
     objects: ClassVar[UserManager] = UserManager()  # type: ignore[assignment]
 
     class Meta:
-        constraints = (
-            models.UniqueConstraint(Lower("email"), name="user_email_unique"),
-        )
+        constraints = (models.UniqueConstraint(Lower("email"), name="user_email_unique"),)
 
     def __str__(self) -> str:
         return self.name or self.email

@@ -35,7 +35,10 @@ class Workspace(models.Model):
     name = models.CharField(max_length=100)
     settings = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    # Deleted by an owner, who can restore it for a week; then erased: an empty row that carries
+    # the audit chain and nothing else.
     deleted_at = models.DateTimeField(null=True, blank=True)
+    erased_at = models.DateTimeField(null=True, blank=True)
 
     objects = WorkspaceQuerySet.as_manager()
 
