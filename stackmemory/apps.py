@@ -4,10 +4,10 @@ from django.apps import AppConfig, apps
 from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate
 
-from stackmemory import checks, schedules
+from stackmemory import checks, isolation_checks, schedules
 from stackmemory.lib import row_security, tenancy
 
-__all__ = ["StackMemoryConfig", "checks"]
+__all__ = ["StackMemoryConfig", "checks", "isolation_checks"]
 
 
 def secure(using: str, **kwargs: Any) -> None:

@@ -6,13 +6,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
-from django.db import DatabaseError, connections
 
 
 @register(Tags.security)
@@ -65,36 +63,6 @@ def mail_to_console(**kwargs: Any) -> list[CheckMessage]:
             id="stackmemory.W003",
         )
     ]
-
-
-@register(Tags.database)
-def role_above_the_law(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
-    """Superusers and BYPASSRLS roles are not held by row-level security."""
-    found: list[CheckMessage] = []
-    for alias in databases or []:
-        connection = connections[alias]
-        if connection.vendor != "postgresql":
-            continue
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute(
-                    "SELECT rolname, rolsuper FROM pg_roles"
-                    " WHERE rolname = current_user AND (rolsuper OR rolbypassrls)"
-                )
-                row = cursor.fetchone()
-        except DatabaseError:
-            continue  # a database that does not answer is /readyz's subject
-        if row:
-            power = "is a superuser" if row[1] else "has BYPASSRLS"
-            found.append(
-                Warning(
-                    f"The database role “{row[0]}” {power}: the database would not stop a query "
-                    "that forgot which workspace it is about.",
-                    hint="Give DATABASE_URL a role made with NOSUPERUSER NOBYPASSRLS.",
-                    id="stackmemory.W004",
-                )
-            )
-    return found
 
 
 @register(deploy=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.core.checks import run_checks
 from django.core.management import call_command
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.utils import timezone
@@ -177,3 +178,14 @@ def test_d_setup_is_idempotent_and_covers_every_table(db):
     assert first.tables == second.tables == tenant_tables()
     assert first.weaker == second.weaker == []
     call_command("setup_database", "--json")
+
+
+def test_d_check_says_what_is_weaker(db):
+    found = {message.id for message in run_checks(databases=["default"])}
+    assert "stackmemory.W007" in found  # tests log in as the owner
+    assert not found & {"stackmemory.W006", "stackmemory.E002"}
+    run("ALTER TABLE frames_frame DISABLE ROW LEVEL SECURITY")
+    messages = [m for m in run_checks(databases=["default"]) if m.id == "stackmemory.E002"]
+    assert [("frames_frame" in m.msg, "setup_database" in m.hint) for m in messages] == [
+        (True, True)
+    ]

@@ -97,16 +97,17 @@ def as_owner() -> Iterator[None]:
 def step_down(*, connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
     """Called for every new connection: become the role that can bypass nothing, if it exists.
 
-    Behind a transaction pooler this would leak to others; there, log in as a role that is nothing
-    more (docs/self-hosting.md), for which the statement changes nothing.
+    A role set for the session would be lost behind a transaction pooler. There, log in as a role
+    that is nothing more to begin with (`setup_database --app-login`); it is left as it is.
     """
     if connection.vendor != "postgresql":
         return
     with connection.cursor() as cursor:
         # One round trip: the roles, if they were made and the login is a member of them.
         cursor.execute(
-            "SELECT a.rolname, s.rolname FROM pg_roles a JOIN pg_roles s"
-            " ON s.rolname = %s || current_database()"
+            "SELECT a.rolname, s.rolname, coalesce((SELECT pg_has_role(session_user, relowner,"
+            " 'USAGE') FROM pg_class WHERE oid = to_regclass('workspaces_membership')), false)"
+            " FROM pg_roles a JOIN pg_roles s ON s.rolname = %s || current_database()"
             " WHERE a.rolname = %s || current_database() AND pg_has_role(a.oid, 'MEMBER')",
             [SYSTEM, APP],
         )
@@ -114,7 +115,7 @@ def step_down(*, connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
         roles = {APP: row[0], SYSTEM: row[1]} if row else {}
         connection.sm_roles = roles  # type: ignore[attr-defined]
         connection.sm_scope = Scope()  # type: ignore[attr-defined]
-        if roles and not getattr(_owner, "active", False):
+        if row and row[2] and not getattr(_owner, "active", False):
             cursor.execute("SELECT set_config('role', %s, false)", [roles[APP]])
             connection.sm_scope = Scope(role=roles[APP])  # type: ignore[attr-defined]
 
@@ -137,7 +138,7 @@ def _scope(*, kind: str, workspace: str = "", person: str = "", secret: str = ""
             # The savepoint or transaction that ends now takes the settings back by itself.
             connection.sm_scope = before  # type: ignore[attr-defined]
             raise
-        if outermost:
+        if outermost or connection.needs_rollback:
             connection.sm_scope = before  # type: ignore[attr-defined]
         else:
             _change(connection, _current(connection), before)
