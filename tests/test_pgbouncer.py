@@ -107,7 +107,8 @@ def test_scopes_hold_behind_a_transaction_pooler(pooled_url):
         teams.append(str(workspace.id))
     done = subprocess.run(
         [sys.executable, "-c", f"import django; django.setup()\n{SCRIPT}", *teams],
-        env=os.environ | {"DATABASE_URL": pooled_url, "DJANGO_SETTINGS_MODULE": "stackmemory.settings"},
+        env=os.environ
+        | {"DATABASE_URL": pooled_url, "DJANGO_SETTINGS_MODULE": "stackmemory.settings"},
         cwd=settings.BASE_DIR,
         capture_output=True,
         text=True,
