@@ -44,10 +44,11 @@ def invite(request: HttpRequest) -> HttpResponse:
 @require_POST
 def invitation_resend(request: HttpRequest, invitation_id: UUID) -> HttpResponse:
     invitation = get_object_or_404(request.workspace.invitations, pk=invitation_id)
-    _check_role(request, invitation.role)
     try:
+        # An invitation to be an owner is an owner's to send, the second time as well.
+        members.check_may_touch(request, invitation.role)
         invitations.resend(invitation, request=request)
-    except invitations.CannotInvite as problem:
+    except (invitations.CannotInvite, members.CannotChange) as problem:
         messages.error(request, str(problem))
     else:
         messages.success(request, f"A new link is on its way to {invitation.email}.")
@@ -123,11 +124,6 @@ def _invitations(request: HttpRequest) -> list:
 def _membership(request: HttpRequest, membership_id: UUID) -> Membership:
     found = request.workspace.memberships.select_related("user", "workspace")
     return get_object_or_404(found, pk=membership_id)
-
-
-def _check_role(request: HttpRequest, role: str) -> None:
-    """An invitation to be an owner is an owner's to send, the second time as well."""
-    members.check_may_touch(request, role)
 
 
 def _back(request: HttpRequest) -> HttpResponse:
