@@ -119,8 +119,17 @@ class Fault:
         return f"entry {self.seq}: {self.problem}"
 
 
-def faults(workspace: Workspace) -> Iterator[Fault]:
-    """Everything wrong with a workspace's chain, in order; nothing if it is whole."""
+def head(workspace: Workspace) -> AuditHead:
+    """Where the chain ends; an unsaved 0 where nothing was ever recorded."""
+    found = AuditHead.objects.in_workspace(workspace).first()
+    return found or AuditHead(workspace=workspace)
+
+
+def faults(workspace: Workspace, *, head: tuple[int, str] | None = None) -> Iterator[Fault]:
+    """Everything wrong with a workspace's chain, in order; nothing if it is whole.
+
+    `head` is an earlier end of the chain (number, hash), which must still be part of it.
+    """
     previous, expected = "", 1
     rows = Audit.objects.in_workspace(workspace).order_by("seq", "id")
     for entry in rows.iterator(chunk_size=2000):
@@ -135,15 +144,22 @@ def faults(workspace: Workspace) -> Iterator[Fault]:
                 entry.seq,
                 f"it was changed, replaced or moved, or follows one that was ({entry.id})",
             )
+        if head and head[0] == entry.seq and head[1] != entry.hash:
+            yield Fault(entry.seq, "its hash is not the one noted earlier: the chain was rewritten")
         previous, expected = entry.hash, entry.seq + 1
-    head = AuditHead.objects.in_workspace(workspace).first()
-    end = head.seq if head else 0
-    if end >= expected:
-        yield Fault(expected, _missing(expected, end) + " at the end")
-    elif end < expected - 1:
-        yield Fault(end + 1, "entries after the recorded end of the chain")
-    elif head and head.hash != previous:
-        yield Fault(end, "its hash is not the recorded end of the chain")
+    if head and head[0] >= expected:
+        yield Fault(head[0], "noted earlier, and now missing")
+    yield from _faults_at_end(workspace, last=expected - 1, last_hash=previous)
+
+
+def _faults_at_end(workspace: Workspace, *, last: int, last_hash: str) -> Iterator[Fault]:
+    recorded = AuditHead.objects.in_workspace(workspace).first() or AuditHead()
+    if recorded.seq > last:
+        yield Fault(last + 1, _missing(last + 1, recorded.seq) + " (cut off at the end)")
+    elif recorded.seq < last:
+        yield Fault(recorded.seq + 1, "it comes after the recorded end of the chain")
+    elif recorded.hash != last_hash:
+        yield Fault(last, "its hash is not the recorded end of the chain")
 
 
 def details_digest(salt: str, details: str) -> str:

@@ -23,10 +23,9 @@ class AuditFilter(forms.Form):
     def __init__(self, *args: Any, workspace: Workspace, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.workspace = workspace
-        people = [
-            (f"user:{one.user_id}", str(one.user))
-            for one in workspace.memberships.select_related("user").order_by("user__email")
-        ]
+        members = workspace.memberships.select_related("user").order_by("user__email")
+        self.people = {one.user_id: one.user for one in members}
+        people = [(f"user:{pk}", str(user)) for pk, user in self.people.items()]
         keys = [
             (f"key:{key.pk}", f"Key {key.name}") for key in workspace.apikeys.order_by("-id")[:100]
         ]

@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
@@ -18,7 +19,7 @@ from stackmemory.lib.tenancy import workspace_scope
 from workspaces import audit
 from workspaces.access import requires
 from workspaces.audit_filter import AuditFilter
-from workspaces.models import Audit, AuditHead, User, Workspace
+from workspaces.models import Audit, User, Workspace
 
 COLUMNS = (
     "seq", "at", "action", "actor_id", "actor", "key_id", "key", "target_kind", "target_id",
@@ -34,11 +35,10 @@ BATCH = 1000
 def log(request: HttpRequest) -> HttpResponse:
     form = AuditFilter(request.GET, workspace=request.workspace)
     page = paginate(form.entries(), order=["-seq"], cursor=request.GET.get("cursor", ""))
-    _name_people(page.items)
+    _name_people(page.items, form.people)
     context = {
         "form": form,
         "page": page,
-        "head": AuditHead.objects.in_workspace(request.workspace).first(),
         "query": _without_cursor(request),
     }
     return render(request, "workspaces/audit.html", context)
@@ -118,9 +118,11 @@ def _cell(value: Any) -> str:
     return f"'{text}" if text.startswith(FORMULA) else text
 
 
-def _name_people(entries: list[Audit]) -> None:
-    """Give each entry its actor as they are called now, in one query; gone people keep the e-mail."""
-    people = User.objects.in_bulk({entry.actor_id for entry in entries if entry.actor_id})
+def _name_people(entries: list[Audit], members: dict[UUID, User]) -> None:
+    """Give each entry its actor as they are called now; who is gone for good keeps the e-mail."""
+    actors = {entry.actor_id for entry in entries if entry.actor_id}
+    left = actors - set(members)
+    people = members | (User.objects.in_bulk(left) if left else {})
     for entry in entries:
         entry.actor = people.get(entry.actor_id)
         entry.label = audit.ACTIONS.get(entry.action, entry.action)
