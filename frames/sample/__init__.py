@@ -1,0 +1,1 @@
+"""A few weeks of believable work, for a first look at the product."""
