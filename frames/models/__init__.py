@@ -1,7 +1,9 @@
 from frames.models.activity import Activity
 from frames.models.anchor import Anchor
 from frames.models.event import Event
+from frames.models.event_key import EventKey
 from frames.models.frame import Frame
+from frames.models.hand_off import HandOff
 from frames.models.kept_row import KeptRow
 from frames.models.project import Project
 from frames.models.revision import Revision
@@ -14,7 +16,9 @@ __all__ = [
     "AgentSession",
     "Anchor",
     "Event",
+    "EventKey",
     "Frame",
+    "HandOff",
     "KeptRow",
     "Project",
     "Revision",

@@ -1,0 +1,124 @@
+"""Anchors' verbs: add, supersede, pin, rename."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from frames.calls import check_may_change, keep_revision
+from frames.models import Anchor, Frame, Project
+from stackmemory.lib.refusal import Conflict, Refusal
+from workspaces.actor import Actor
+
+LONGEST = 20_000
+
+
+def add_anchor(
+    *,
+    actor: Actor,
+    project: Project,
+    text: str,
+    type: str = Anchor.Type.FACT,
+    frame: Frame | None = None,
+    priority: int = 5,
+    pinned: bool = False,
+    aliases: Sequence[str] = (),
+    metadata: dict[str, Any] | None = None,
+    supersedes: Anchor | None = None,
+    source_id: str | None = None,
+) -> tuple[Anchor, bool]:
+    """Pin down something that must not be forgotten; (anchor, whether it was made).
+
+    A known `source_id` gives the anchor it became. With `supersedes` the old one stays, struck
+    through. Raises Refusal.
+    """
+    actor.require("write")
+    anchors = Anchor.objects.in_workspace(actor.workspace).filter(origin=Anchor.Origin.ANCHOR)
+    if source_id is not None and (known := anchors.filter(source_id=source_id).first()):
+        return known, False
+    check_text(text)
+    if not 0 <= priority <= 10:
+        raise Refusal("invalid", "A priority is between 0 and 10.", field="priority")
+    if frame is not None:
+        check_may_change(actor, frame)
+    anchor = Anchor(
+        workspace=actor.workspace, project=project, frame=frame, type=type.strip().upper() or "FACT",
+        text=text.strip(), priority=priority, pinned=pinned, aliases=clean_aliases(aliases),
+        metadata=metadata or {}, source_id=source_id,
+    )  # fmt: skip
+    try:
+        with transaction.atomic():
+            anchor.save(force_insert=True)
+    except IntegrityError:
+        return anchors.get(source_id=source_id), False  # a rival request made it first
+    if frame is not None:
+        Frame.unscoped.filter(pk=frame.pk).update(anchor_count=F("anchor_count") + 1)
+    if supersedes is not None:
+        supersede(actor=actor, old=supersedes, new=anchor)
+    return anchor, True
+
+
+def supersede(*, actor: Actor, old: Anchor, new: Anchor) -> None:
+    """Let `new` replace `old`, which keeps its text and says by what it was replaced."""
+    actor.require("write")
+    if old.pk == new.pk:
+        raise Refusal("invalid", "An anchor cannot replace itself.", field="supersedes")
+    # Conditional, so that of two who replace one anchor at once only one does.
+    done = (
+        Anchor.objects.in_workspace(actor.workspace)
+        .filter(pk=old.pk, superseded_by=None)
+        .update(superseded_by=new, superseded_at=timezone.now())
+    )
+    if not done:
+        raise Conflict(
+            "superseded", "Another anchor has replaced this one already; replace that one.",
+            field="supersedes",
+        )  # fmt: skip
+    if old.pinned and not new.pinned:
+        Anchor.unscoped.filter(pk=new.pk).update(pinned=True)
+        new.pinned = True
+
+
+def change_anchor(
+    *,
+    actor: Actor,
+    anchor: Anchor,
+    pinned: bool | None = None,
+    priority: int | None = None,
+    aliases: Sequence[str] | None = None,
+    text: str | None = None,
+) -> Anchor:
+    """Pin or unpin, weigh, give other names, reword; what it said before is kept."""
+    actor.require("write")
+    if priority is not None and not 0 <= priority <= 10:
+        raise Refusal("invalid", "A priority is between 0 and 10.", field="priority")
+    if text is not None:
+        check_text(text)
+    new: dict[str, Any] = {
+        "pinned": pinned,
+        "priority": priority,
+        "aliases": clean_aliases(aliases) if aliases is not None else None,
+        "text": text.strip() if text is not None else None,
+    }
+    changed = {n: v for n, v in new.items() if v is not None and getattr(anchor, n) != v}
+    if changed:
+        keep_revision(actor, anchor, tuple(changed))
+        for name, value in changed.items():
+            setattr(anchor, name, value)
+        anchor.save(update_fields=list(changed))
+    return anchor
+
+
+def check_text(text: str) -> None:
+    if not text.strip():
+        raise Refusal("invalid", "An anchor needs a text.", field="text")
+    if len(text) > LONGEST:
+        raise Refusal("invalid", f"At most {LONGEST} characters; link to the rest.", field="text")
+
+
+def clean_aliases(aliases: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(a.strip()[:200] for a in aliases if a.strip()))[:20]

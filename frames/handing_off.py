@@ -1,0 +1,89 @@
+"""Handing a frame to another person, who accepts or declines."""
+
+from __future__ import annotations
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from frames.calls import check_may_change, keep_revision
+from frames.models import Frame, HandOff
+from stackmemory.lib.refusal import Conflict, Forbidden, NotFound
+from workspaces.actor import Actor
+from workspaces.models import Membership, User
+
+
+def hand_off(*, actor: Actor, frame: Frame, to: str, message: str = "") -> HandOff:
+    """Ask the member with the e-mail address `to` to take a frame over. Raises Refusal."""
+    check_may_change(actor, frame)
+    member = (
+        Membership.objects.in_workspace(actor.workspace)
+        .select_related("user")
+        .filter(user__email=to.strip().lower())
+        .exclude(role=Membership.Role.VIEWER)
+        .first()
+    )
+    if member is None:
+        raise NotFound("member who can work", field="to")
+    if frame.visibility == Frame.Visibility.PRIVATE:
+        raise Conflict("private", "Show the frame to the team first, then hand it off.")
+    if member.user_id == frame.owner_id:
+        raise Conflict("already_theirs", "The frame is theirs already.", field="to")
+    try:
+        with transaction.atomic():
+            return HandOff.unscoped.create(
+                workspace=actor.workspace, frame=frame, from_user=actor.user,
+                to_user=member.user, message=message[:10_000],
+            )  # fmt: skip
+    except IntegrityError:
+        raise Conflict("pending", "The frame is being handed off already.") from None
+
+
+def answer(*, actor: Actor, hand_off: HandOff, accept: bool, words: str = "") -> HandOff:
+    """Accept (the frame becomes theirs) or decline. Only whom it was handed to may."""
+    if actor.user is None or actor.user.pk != hand_off.to_user_id:
+        raise Forbidden("forbidden", "Only the person it was handed to can answer.")
+    state = HandOff.State.ACCEPTED if accept else HandOff.State.DECLINED
+    _settle(actor, hand_off, state, words)
+    if accept:
+        frame = hand_off.frame
+        keep_revision(actor, frame, ("owner_id",))
+        frame.owner = actor.user
+        frame.save(update_fields=["owner"])
+    return hand_off
+
+
+def withdraw(*, actor: Actor, hand_off: HandOff) -> HandOff:
+    """Take a hand-off back before it is answered."""
+    if actor.user is None or actor.user.pk != hand_off.from_user_id:
+        raise Forbidden("forbidden", "Only whoever handed it off can take that back.")
+    _settle(actor, hand_off, HandOff.State.WITHDRAWN, "")
+    return hand_off
+
+
+def find_hand_off(actor: Actor, ref: str) -> HandOff:
+    found = HandOff.objects.in_workspace(actor.workspace).select_related("frame__project")
+    hand_off = found.filter(pk=ref).first()
+    if hand_off is None:
+        raise NotFound("hand-off")
+    return hand_off
+
+
+def waiting_for(actor: Actor, user: User) -> list[HandOff]:
+    """What others ask this person to take over."""
+    found = HandOff.objects.in_workspace(actor.workspace).filter(
+        to_user=user, state=HandOff.State.PENDING
+    )
+    return list(found.select_related("frame__project", "from_user").order_by("-created_at")[:50])
+
+
+def _settle(actor: Actor, hand_off: HandOff, state: str, words: str) -> None:
+    """Conditional, so that of two answers one counts."""
+    now = timezone.now()
+    done = (
+        HandOff.objects.in_workspace(actor.workspace)
+        .filter(pk=hand_off.pk, state=HandOff.State.PENDING)
+        .update(state=state, answer=words[:10_000], answered_at=now)
+    )
+    if not done:
+        raise Conflict("answered", "This hand-off has been answered already.")
+    hand_off.state, hand_off.answer, hand_off.answered_at = state, words, now
