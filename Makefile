@@ -3,15 +3,18 @@ PYTHON ?= python3
 PORT ?= 8000
 VENV := .venv
 PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check --no-input
 
 .PHONY: run test dev lint types migrations test-sqlite test-postgres lock clean
 
+run: export PORT := $(PORT)
 run: $(VENV)/.base ## a working copy with a sample workspace, on SQLite, at http://localhost:$(PORT)
-	@PORT=$(PORT) $(PY) manage.py run_local
+	@exec $(PY) manage.py run_local
 
 test: test-sqlite test-postgres lint types migrations ## everything CI runs
+	@echo "All of it passed: tests on SQLite and PostgreSQL, lint, types, migrations."
 
-dev: $(VENV)/.dev
+dev: $(VENV)/.dev ## what tests, checks and benchmarks need
 
 test-sqlite: $(VENV)/.dev
 	TEST_ENGINE=sqlite $(PY) -m pytest -n 2
@@ -20,31 +23,32 @@ test-postgres: $(VENV)/.dev
 	TEST_ENGINE=postgres $(PY) -m pytest -n 2
 
 lint: $(VENV)/.dev
-	$(VENV)/bin/ruff check .
-	$(VENV)/bin/ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
 
 types: $(VENV)/.dev
-	$(VENV)/bin/mypy .
+	$(PY) -m mypy .
 
-migrations: $(VENV)/.dev
+migrations: $(VENV)/.dev ## none missing, and all of them forwards and back on both engines
 	DATABASE_URL=sqlite:///:memory: $(PY) manage.py makemigrations --check --dry-run
 	$(PY) -m tests.migrations_on_postgres
 
 lock: $(VENV)/.dev ## versions anew, with hashes and without anyone's index address
-	$(VENV)/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q --upgrade requirements/base.in -o requirements/base.txt
-	$(VENV)/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q --upgrade requirements/dev.in -o requirements/dev.txt
+	$(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q --upgrade requirements/base.in -o requirements/base.txt
+	$(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q --upgrade requirements/dev.in -o requirements/dev.txt
 
-clean:
-	rm -rf $(VENV) var staticfiles
+clean: ## forget the environment; the data in var/ stays
+	rm -rf $(VENV) staticfiles
 
-$(PY):
+# One rule for environment and packages, so that whatever was interrupted is made again.
+$(VENV)/.base: requirements/base.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "StackMemory needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 …"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-
-$(VENV)/.base: $(PY) requirements/base.txt
-	$(PY) -m pip install -q --disable-pip-version-check --require-hashes -r requirements/base.txt
+	@$(PY) -m pip --version >/dev/null 2>&1 || { echo "Making $(VENV) …"; $(PYTHON) -m venv --clear $(VENV); }
+	@echo "Installing …"
+	@$(PIP) install -q --require-hashes -r requirements/base.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.base requirements/dev.txt
-	$(PY) -m pip install -q --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@echo "Installing what tests need …"
+	@$(PIP) install -q --require-hashes -r requirements/dev.txt
 	@touch $@
