@@ -50,6 +50,9 @@ def receive(
     try:
         name = _save(list(files), folder)
         check_header(folder / "context.db")
+    except BadStore as problem:
+        shutil.rmtree(folder)
+        raise BadStore(_without(folder, problem)) from None
     except BaseException:
         shutil.rmtree(folder)
         raise
@@ -102,7 +105,9 @@ def run_upload(transfer: Transfer) -> None:
     except BadStore as problem:
         with workspace_scope(transfer.workspace_id):
             Transfer.objects.in_workspace(transfer.workspace).filter(pk=transfer.pk).update(
-                state=Transfer.State.FAILED, error=str(problem), finished_at=timezone.now()
+                state=Transfer.State.FAILED,
+                error=_without(folder, problem),
+                finished_at=timezone.now(),
             )
         return
     if options.get("dry_run"):
@@ -115,6 +120,11 @@ def run_upload(transfer: Transfer) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def _without(folder: Path, problem: BadStore) -> str:
+    """What is wrong, for somebody who never saw where the server keeps uploads."""
+    return str(problem).replace(f"{folder}/", "")
+
+
 def _save(files: list[UploadedFile], folder: Path) -> str:
     """Write the parts of a store into `folder`; returns what to call it."""
     if not files:
@@ -124,6 +134,7 @@ def _save(files: list[UploadedFile], folder: Path) -> str:
         _unzip(files[0], folder, room)
     else:
         for file in files:
+            file.seek(0)  # whoever looked at it, is_zipfile for one, left it at its end
             _write(file, folder / _part_of(str(file.name), alone=len(files) == 1), room)
     if not (folder / "context.db").is_file():
         sent = ", ".join(str(file.name) for file in files)[:200]
