@@ -156,4 +156,5 @@ def nice(value: int) -> int:
     if value <= 10:
         return 10
     power = 10 ** (len(str(value)) - 1)
-    return next(int(step * power) for step in (1, 1.5, 2, 3, 4, 6, 8, 10) if step * power >= value)
+    tops = (int(step * power) for step in (1, 1.5, 2, 3, 4, 6, 8, 10))
+    return next(top for top in tops if top >= value and top % 2 == 0)

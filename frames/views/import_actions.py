@@ -54,7 +54,7 @@ def import_cancellation(request: WorkspaceRequest, transfer_id: uuid.UUID) -> Ht
 @requires("import")
 def import_retry(request: WorkspaceRequest, transfer_id: uuid.UUID) -> HttpResponse:
     transfer = find(request, transfer_id)
-    if import_report.summary(transfer).silent:
+    if import_report.is_silent(transfer):
         upload.cancel(transfer)  # whoever ran it has died, or stops at its next batch
     if not upload.retry(transfer):
         messages.info(request, "There is nothing to try again: this import is running or done.")

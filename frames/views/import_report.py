@@ -50,6 +50,7 @@ class Summary:
 
     lines: list[Line]
     totals: list[int]
+    rows: int
     percent: int
     rate: int | None
     remaining: timedelta | None
@@ -108,26 +109,33 @@ def summary(transfer: Transfer) -> Summary:
         for name in sorted(tables.keys() - {"positions"}, key=_place)
     ]
     totals = [sum(line.counts[n] for line in lines) for n in range(len(COLUMNS))]
-    ended = transfer.finished_at or (transfer.beat_at if transfer.is_over else timezone.now())
+    silent = is_silent(transfer)
+    heard = transfer.beat_at if transfer.is_over or silent else timezone.now()
+    ended = transfer.finished_at or heard
     took = max(ended - transfer.started_at, timedelta()) if transfer.started_at else None
     rate = round(transfer.done_rows / took.total_seconds()) if took else None
     left = max(0, transfer.total_rows - transfer.done_rows)
     adjusted = transfer.adjusted if isinstance(transfer.adjusted, dict) else {}
-    moving = transfer.state == Transfer.State.RUNNING
+    moving = transfer.state == Transfer.State.RUNNING and not silent
     whole = transfer.state == Transfer.State.DONE
     return Summary(
         lines=lines,
         totals=totals,
+        rows=transfer.done_rows or totals[0],
         percent=100 if whole else min(99, transfer.done_rows * 100 // (transfer.total_rows or 1)),
         rate=rate,
         remaining=timedelta(seconds=left / rate) if moving and rate and left else None,
         took=took,
-        silent=not transfer.is_over
-        and transfer.state != Transfer.State.WAITING
-        and transfer.beat_at < timezone.now() - SILENT,
+        silent=silent,
         dry_run=bool(transfer.options.get("dry_run")),
         adjusted=sum(n for n in adjusted.values() if isinstance(n, int)),
     )
+
+
+def is_silent(transfer: Transfer) -> bool:
+    """Whether it ought to run, yet has not been heard of for long: its worker has died."""
+    at_work = transfer.state in (Transfer.State.CHECKING, Transfer.State.RUNNING)
+    return at_work and transfer.beat_at < timezone.now() - SILENT
 
 
 def kinds(transfer: Transfer) -> list[Kind]:
