@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from frames.transfer.spelling import respelled, spellings
 from frames.transfer.values import (
     YEAR_2000,
     BadText,
@@ -16,12 +18,15 @@ from frames.transfer.values import (
     pack,
     same,
     shown,
-    unpack_row,
+    unpack,
     whole,
 )
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DEEPEST = 200
+# A text kept beside that is longer than this and differs in numbers alone is kept as those.
+LONG = 200
+NUMBERS = "$numbers"
 
 
 class Draft:
@@ -140,13 +145,48 @@ def _depth(text: str) -> int:
 def leftover(row: Row, rebuilt: Row) -> Row:
     """What of the source row our columns do not say: kept as source["raw"]."""
     return {
-        column: pack(value)
+        column: _packed(rebuilt.get(column), value)
         for column, value in row.items()
         if column not in rebuilt or not same(rebuilt[column], value)
     }
 
 
+def _packed(ours: Any, value: Any) -> Any:
+    if isinstance(ours, str) and isinstance(value, str) and len(value) > LONG:
+        found = spellings(ours, value)
+        if found is not None and len(found) * 40 < len(value):
+            return {NUMBERS: found}
+    return pack(value)
+
+
 def with_leftover(rebuilt: Row, source: dict[str, Any] | None) -> Row:
     """The source row again: our columns, and over them what was kept beside."""
     raw = (source or {}).get("raw")
-    return rebuilt | unpack_row(raw) if raw else rebuilt
+    if not raw:
+        return rebuilt
+    row = dict(rebuilt)
+    for column, value in raw.items():
+        if isinstance(value, dict) and NUMBERS in value:
+            row[column] = respelled(str(row.get(column)), value[NUMBERS])
+        else:
+            row[column] = unpack(value)
+    return row
+
+
+def altered(
+    found: Any, fields_of: Callable[[], dict[str, Any]], shown_as: Mapping[str, str]
+) -> list[str]:
+    """Source columns that are kept beside `found` and whose shown value is not what it was.
+
+    What is kept beside would hide such a change from a comparison of the rebuilt row.
+    """
+    hiding = [column for column in (found.source or {}).get("raw", {}) if column in shown_as]
+    if not hiding:
+        return []
+    fields = fields_of()
+    names = {column: shown_as[column] for column in hiding}
+    return [c for c, f in names.items() if _plain(getattr(found, f)) != _plain(fields[f])]
+
+
+def _plain(value: Any) -> str:
+    return json.dumps(value, default=str)

@@ -82,7 +82,9 @@ def _with_companions(database: Path, name: str, *, folder: Path) -> Store:
         projects=_file_or_none(folder / "projects.db"),
     )
     if folder.name == FOLDER:
-        store.side_databases = [f for n in SIDE_DATABASES if (f := folder / n).is_file()]
+        side = (folder / name for name in SIDE_DATABASES)
+        # A tool that only opens a database leaves an empty file.
+        store.side_databases = [f for f in side if f.is_file() and f.stat().st_size]
         _collect_side_files(store, folder)
     return store
 

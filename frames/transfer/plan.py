@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+from sys import intern
 from typing import Any
 
 from frames.transfer.draft import EPOCH
-from frames.transfer.source import Source, quote
+from frames.transfer.source import Source
 from frames.transfer.values import identity_of, moment, shown
 
 
@@ -27,7 +28,7 @@ class Node:
     parent: str | None = None
     depth: int = 0
     root: str | None = None
-    notes: list[str] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
 
 
 @dataclass
@@ -37,6 +38,11 @@ class Plan:
     order: list[Node]
     nodes: dict[str, Node]
     projects: Counter[str]
+
+    def twin_of(self, node: Node) -> Node | None:
+        """The earlier row with the same id, which is the one that counts."""
+        first = self.nodes.get(node.frame_id) if node.frame_id is not None else None
+        return None if first is node else first
 
 
 def make_plan(source: Source) -> Plan:
@@ -50,7 +56,7 @@ def make_plan(source: Source) -> Plan:
     _cut_cycles(nodes)
     _settle_depths(nodes)
     for node in order:
-        first = nodes.get(node.frame_id or "")
+        first = nodes.get(node.frame_id) if node.frame_id is not None else None
         if first is not None and first is not node:
             node.parent, node.depth, node.root = first.parent, first.depth, first.root
     order.sort(key=lambda node: node.depth)  # stable: insertion order within a depth
@@ -58,25 +64,25 @@ def make_plan(source: Source) -> Plan:
 
 
 def _skeletons(source: Source) -> Iterable[Node]:
-    if not source.has("frames"):
-        return
     columns = ("frame_id", "run_id", "project_id", "parent_frame_id", "created_at", "closed_at")
-    picks = ", ".join(quote(column) for column in columns)
-    rowid = source.rowid("frames")
-    sql = f"SELECT {rowid}, {picks} FROM frames ORDER BY {rowid}"
-    for position, frame_id, run_id, project, parent, created, closed in source.connection.execute(
-        sql
+    for position, frame_id, run_id, project, parent, created, closed in source.columns(
+        "frames", columns
     ):
         started = moment(created) or EPOCH
         yield Node(
             position=position,
             frame_id=identity_of(frame_id),
-            run_id=identity_of(run_id),
-            project=shown(project)[:500],
-            said_parent=identity_of(parent),
+            run_id=_shared(identity_of(run_id)),
+            project=intern(shown(project)[:500]),
+            said_parent=_shared(identity_of(parent)),
             started=started,
             ended=max(moment(closed) or started, started),
         )
+
+
+def _shared(text: str | None) -> str | None:
+    """The same text as one object, since hundreds of thousands of frames repeat it."""
+    return None if text is None else intern(text)
 
 
 def _settle_parents(order: list[Node], nodes: dict[str, Node]) -> None:
@@ -85,9 +91,9 @@ def _settle_parents(order: list[Node], nodes: dict[str, Node]) -> None:
         if said is None:
             continue
         if said == node.frame_id:
-            node.notes.append("self_parent")
+            node.notes += ("self_parent",)
         elif said not in nodes:
-            node.notes.append("missing_parent")
+            node.notes += ("missing_parent",)
         else:
             node.parent = said
 
@@ -107,7 +113,7 @@ def _cut_cycles(nodes: dict[str, Node]) -> None:
             circle = path[path.index(current) :]
             first = min(circle, key=lambda key: (nodes[key].started, key))
             nodes[first].parent = None
-            nodes[first].notes.append("cycle")
+            nodes[first].notes += ("cycle",)
         done.update(path)
 
 

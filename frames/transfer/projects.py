@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import sqlite3
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 from django.utils.text import slugify
@@ -15,10 +19,12 @@ from frames.transfer.errors import BadStore
 from frames.transfer.locate import Store
 from frames.transfer.snapshot import snapshot
 from frames.transfer.source import Source
-from frames.transfer.values import shown
+from frames.transfer.values import shown, text_or_bad
 from stackmemory.lib.uuid7 import uuid7
 from workspaces.models import Workspace
 from workspaces.models.workspace import slug_validator
+
+GENERAL = frozenset({"default", "current", "cli-project", ""})
 
 
 @dataclass
@@ -56,18 +62,33 @@ def choose_projects(
         main.aliases = sorted({*main.aliases, *filter(None, old_ids)})
         return Projects(main, made=[main])
     projects: dict[str, Project] = {}
-    by_alias = {alias: p for p in there.values() for alias in p.aliases}
-    for old_id in old_ids or [slug or store.name or Path(source.name).stem]:
-        name = names.get(old_id) or old_id or "no project"
-        project = by_alias.get(old_id)
-        if project is None:
-            project = _find_or_draft(workspace, there, slug_of(name), name)
-            there[project.slug] = project
+    # Every repository has some of the general ids: those say nothing about which one it is.
+    by_alias = {a: p for p in there.values() for a in p.aliases if a not in GENERAL}
+    for old_id in old_ids or [store.name or Path(source.name).stem]:
+        project = by_alias.get(old_id) or _own_project(workspace, there, old_id, names)
+        there[project.slug] = project
         project.aliases = sorted({*project.aliases, old_id} - {""})
         projects[old_id] = project
     most = old_ids.most_common(1)
     main = projects[most[0][0]] if most else next(iter(projects.values()))
-    return Projects(main, projects, list({p.pk: p for p in projects.values()}.values()))
+    if slug is not None:
+        main = _find_or_draft(workspace, there, slug, slug)
+    made = {p.pk: p for p in (*projects.values(), main)}
+    return Projects(main, projects, list(made.values()))
+
+
+def _own_project(
+    workspace: Workspace, there: dict[str, Project], old_id: str, names: dict[str, str]
+) -> Project:
+    """A project for one old id; never one that already is another id's."""
+    name = names.get(old_id) or old_id or "no project"
+    slug = slug_of(name)
+    for number in count(2):
+        project = there.get(slug)
+        if project is None or not project.aliases or old_id in project.aliases:
+            return _find_or_draft(workspace, there, slug, name)
+        slug = f"{slug_of(name)[:45].rstrip('-')}-{number}"
+    raise AssertionError("unreachable")
 
 
 def known_names(source: Source, store: Store) -> dict[str, str]:
@@ -77,22 +98,30 @@ def known_names(source: Source, store: Store) -> dict[str, str]:
         for _, row in source.rows("project_registry"):
             names[shown(row["project_id"])] = shown(row["display_name"])
     if store.projects is not None:
-        with snapshot(store.projects) as copy:
-            try:
-                rows = sqlite3.connect(copy).execute("SELECT id, name FROM projects").fetchall()
-            except sqlite3.DatabaseError as problem:
-                raise BadStore(
-                    f"{store.projects} holds no readable list of projects ({problem}); move it"
-                    " away to import without names."
-                ) from None
-            names |= {str(old_id): str(name) for old_id, name in rows if old_id and name}
-    return {old_id: name for old_id, name in names.items() if name}
+        names |= dict(_registered(store.projects))
+    return {old_id: name for old_id, name in names.items() if old_id and name}
+
+
+def _registered(path: Path) -> Iterator[tuple[str, str]]:
+    """The ids and names of a user's projects.db."""
+    with snapshot(path) as copy, closing(sqlite3.connect(copy)) as connection:
+        connection.text_factory = text_or_bad
+        try:
+            rows = connection.execute("SELECT id, name FROM projects").fetchall()
+        except sqlite3.DatabaseError as problem:
+            raise BadStore(
+                f"{path} holds no readable list of projects ({problem}); move it away to import"
+                " without names."
+            ) from None
+    yield from ((shown(old_id), shown(name)) for old_id, name in rows)
 
 
 def slug_of(name: str) -> str:
     """A slug for a name; ids derived from a repository's address keep their last, telling part."""
     slug = slugify(name)[-50:].strip("-_").replace("_", "-")
-    return re.sub(r"[^a-z0-9-]", "", slug).strip("-") or "imported"
+    slug = re.sub(r"[^a-z0-9-]", "", slug).strip("-")
+    # A name in another script leaves nothing; two such names are two projects all the same.
+    return slug or f"imported-{hashlib.sha256(name.encode()).hexdigest()[:6]}"
 
 
 def check_slug(slug: str) -> str:
@@ -116,7 +145,7 @@ def _name_in_contexts(source: Source) -> str:
     if not {"type", "content"} <= set(source.tables.get("contexts", [])):
         return ""
     for (content,) in source.connection.execute(
-        "SELECT content FROM contexts WHERE type = 'project' ORDER BY created_at DESC LIMIT 5"
+        "SELECT content FROM contexts WHERE type = 'project' LIMIT 5"
     ):
         found = re.match(r"Project: *([^\n]{1,100})", shown(content))
         if found:
@@ -125,8 +154,7 @@ def _name_in_contexts(source: Source) -> str:
 
 
 def _name_of_ids(old_ids: Counter[str], names: dict[str, str]) -> str:
-    general = {"default", "current", "cli-project", ""}
     for old_id, _ in old_ids.most_common():
-        if old_id not in general:
+        if old_id not in GENERAL:
             return names.get(old_id) or re.sub(r"^(https?|git|ssh)-+(git-)?", "", old_id)
     return ""

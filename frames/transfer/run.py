@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,8 +12,8 @@ from django.utils import timezone
 
 from frames.models import Transfer, TransferItem
 from frames.transfer.draft import Draft
-from frames.transfer.errors import BadStore, Cancelled
-from frames.transfer.values import Row, pack_row
+from frames.transfer.errors import Cancelled, TakenOver
+from frames.transfer.values import Row, digest, pack_row
 from stackmemory.lib.locks import transaction_lock
 from stackmemory.lib.tenancy import workspace_scope
 from workspaces.models import Workspace
@@ -43,33 +44,41 @@ class Run:
         self.positions: dict[str, int] = {}
         # Which file the positions are of, where a folder holds several databases.
         self.file = ""
+        # Names the process that is at it: written to the transfer, so that only one goes on.
+        self.token = ""
         self._items: list[TransferItem] = []
-        self._saved_rows = 0
-        if transfer is not None and transfer.tables:
-            self._resume(transfer)
+        if transfer is not None:
+            self._take_over(transfer)
 
     @property
     def writes(self) -> bool:
         return self.transfer is not None
 
-    def position(self, table: str) -> int:
-        """How far an earlier, broken-off run of this transfer came in a table; 0 for not begun."""
-        return self.positions.get(self.file + table, 0)
+    def position(self, table: str) -> int | None:
+        """How far an earlier, broken-off run of this transfer came in a table; None: not begun."""
+        return self.positions.get(self.file + table)
 
-    def _resume(self, transfer: Transfer) -> None:
-        tables = dict(transfer.tables)
-        self.positions = tables.pop("positions", {})
-        self.other = tables.get("other", {}).pop("tables", {})
-        for table, counts in tables.items():
-            self.tables[table].update(counts)
-        self.adjusted.update(transfer.adjusted)
-        self.done_rows = self._saved_rows = transfer.done_rows
+    def _take_over(self, transfer: Transfer) -> None:
+        """Begin where the transfer stands; a process that was still at it will notice and stop."""
+        with workspace_scope(self.workspace.id):
+            transaction_lock(f"import {self.workspace.id}")
+            transfer.refresh_from_db(fields=["tables", "adjusted", "done_rows"])
+            tables = {name: dict(counts) for name, counts in transfer.tables.items() if counts}
+            state = tables.pop("run", {})
+            self.positions = state.get("positions", {})
+            self.other = tables.get("other", {}).pop("tables", {})
+            for table, counts in tables.items():
+                self.tables[table].update(counts)
+            self.adjusted.update(transfer.adjusted)
+            self.done_rows = transfer.done_rows
+            self.token = uuid.uuid4().hex
+            self._save(transfer)
 
     @contextmanager
     def batch(self, table: str, position: int, rows: int) -> Iterator[None]:
         """A transaction that ends with the progress: `rows` more are done, up to `position`.
 
-        Raises Cancelled when somebody asked for that, BadStore when another process is at it.
+        Raises Cancelled when somebody asked for that, TakenOver when another process is at it.
         """
         with workspace_scope(self.workspace.id):
             if self.transfer is not None:
@@ -93,7 +102,10 @@ class Run:
             self._item(TransferItem.Category.ADJUSTED, table, source_id, reason, None)
 
     def conflict(self, table: str, source_id: str, reason: str, row: Row) -> None:
-        self._item(TransferItem.Category.CONFLICT, table, source_id, reason, row)
+        """Keep a row beside. Where one id may have several, they are told apart by content."""
+        several = reason == "twice" or table not in TABLES
+        name = conflict_name(source_id, row) if several else source_id
+        self._item(TransferItem.Category.CONFLICT, table, name, reason, row)
 
     def set_aside(self, table: str, source_id: str, reason: str, row: Row) -> None:
         self._item(TransferItem.Category.SET_ASIDE, table, source_id, reason, row)
@@ -116,25 +128,29 @@ class Run:
 
     def _claim(self, transfer: Transfer) -> None:
         query = Transfer.objects.in_workspace(self.workspace).select_for_update()
-        state, done = query.values_list("state", "done_rows").get(pk=transfer.pk)
-        if state == Transfer.State.CANCELLED:
+        found = query.filter(pk=transfer.pk).values_list("state", "tables").first()
+        if found is None or found[0] == Transfer.State.CANCELLED:
             raise Cancelled
-        if done != self._saved_rows:
-            raise BadStore("Another process is importing these files just now; let it finish.")
+        if found[1].get("run", {}).get("token") != self.token:
+            raise TakenOver("Another process is importing these files just now; let it finish.")
 
     def _save(self, transfer: Transfer) -> None:
         TransferItem.unscoped.bulk_create(self._items, batch_size=500, ignore_conflicts=True)
         self._items.clear()
         tables: dict[str, Any] = {name: dict(counts) for name, counts in self.tables.items()}
         tables["other"]["tables"] = self.other
+        tables["run"] = {"token": self.token, "positions": self.positions}
         Transfer.objects.in_workspace(self.workspace).filter(pk=transfer.pk).update(
-            tables=tables | {"positions": self.positions},
+            tables=tables,
             adjusted=dict(self.adjusted),
             done_rows=self.done_rows,
             total_rows=self.total_rows,
             beat_at=timezone.now(),
         )
-        self._saved_rows = self.done_rows
+
+
+def conflict_name(source_id: str, row: Row) -> str:
+    return f"{source_id} #{digest(row)[:16]}"
 
 
 def chunks(

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
+import re
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from frames.transfer.errors import BadStore
 
 MAGIC = b"SQLite format 3\x00"
 BUSY_SECONDS = 5
+PENDING_BYTE = 0x40000000
+# What quick_check says of rows that break their table's declarations; they can be read all the same.
+ROW_COMPLAINT = re.compile(
+    r"(NULL value in|CHECK constraint failed|(non-)?[A-Z]+ value in|non-unique entry|"
+    r"malformed inverted index|unable to validate the inverted index)"
+)
 
 
 @contextmanager
@@ -37,7 +46,7 @@ def snapshot(database: Path) -> Iterator[Path]:
             if problem.errno == errno.ENOSPC:
                 raise BadStore(
                     f"The disk is full: the import works on a copy of {database.name} in"
-                    f" {folder}; free {database.stat().st_size >> 20} MB or point TMPDIR elsewhere."
+                    f" {folder}; free {(database.stat().st_size >> 20) + 1} MB or point TMPDIR elsewhere."
                 ) from None
             raise BadStore(f"{database} cannot be read: {problem.strerror}.") from None
         yield copy
@@ -67,9 +76,9 @@ def check_header(database: Path) -> bytes:
     return header
 
 
-def fingerprint(files: list[Path]) -> str:
-    """SHA-256 over the content of the files, in order."""
-    total = hashlib.sha256()
+def fingerprint(files: list[Path], marks: Iterable[str] = ()) -> str:
+    """SHA-256 over the content of the files, in order, after other such marks."""
+    total = hashlib.sha256("".join(marks).encode())
     for path in files:
         with path.open("rb") as file:
             total.update(hashlib.file_digest(file, "sha256").digest())
@@ -77,18 +86,20 @@ def fingerprint(files: list[Path]) -> str:
 
 
 def _copy(database: Path, copy: Path, *, wal: bool) -> None:
-    """Through SQLite where its locks can be had; else the files themselves.
+    """Through SQLite where that leaves no trace beside the original; else the files themselves.
 
-    SQLite opening somebody's WAL database would leave files beside it when none are there, so a
-    database whose owner is not running is copied as files and recovered in the copy.
+    A WAL database that nobody has open has no -shm file, and SQLite would make one; a hot journal
+    would be rolled back. Such a database is copied as files and recovered in the copy.
     """
     has_wal, has_shm = _wal(database).exists(), Path(f"{database}-shm").exists()
     journal = Path(f"{database}-journal")
     if (wal and has_wal and not has_shm) or (journal.exists() and journal.stat().st_size > 0):
-        _refuse_if_locked(database, wal=wal)
         _copy_files(database, copy)
         return
-    flags = "mode=ro" if not wal or has_shm else "mode=ro&immutable=1"
+    flags = "mode=ro" if not wal else "mode=ro&readonly_shm=1" if has_shm else "mode=ro&immutable=1"
+    if "immutable" in flags:
+        with _shared_lock(database):
+            pass
     try:
         _backup(f"{database.resolve().as_uri()}?{flags}", copy)
     except sqlite3.OperationalError as problem:
@@ -118,13 +129,41 @@ def _copy_files(database: Path, copy: Path) -> None:
     """Copy database, WAL and journal; try again when one of them changed meanwhile."""
     for _ in range(5):
         before = _stamps(database)
-        for suffix in ("", "-wal", "-journal"):
-            part = Path(f"{database}{suffix}")
-            if part.exists():
-                shutil.copyfile(part, f"{copy}{suffix}")
+        with _shared_lock(database):
+            for suffix in ("", "-wal", "-journal"):
+                Path(f"{copy}{suffix}").unlink(missing_ok=True)
+                part = Path(f"{database}{suffix}")
+                if part.exists():
+                    shutil.copyfile(part, f"{copy}{suffix}")
         if _stamps(database) == before:
             return
     raise BadStore(f"{database} is being written to without pause; stop its owner and try again.")
+
+
+@contextmanager
+def _shared_lock(database: Path) -> Iterator[None]:
+    """Keep writers out of the database file, as an SQLite reader does; BadStore if one is in it.
+
+    See "File Locking And Concurrency" (https://www.sqlite.org/lockingv3.html): a reader holds a
+    read lock on 510 bytes, and takes it only while it can have one on the pending byte.
+    """
+    with database.open("rb") as file:
+        deadline = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB, 1, PENDING_BYTE)
+                fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB, 510, PENDING_BYTE + 2)
+                break
+            except OSError as problem:
+                if problem.errno not in (errno.EAGAIN, errno.EACCES):
+                    break  # a file system without locks
+                if time.monotonic() > deadline:
+                    raise _locked(database) from None
+                time.sleep(0.1)
+            finally:
+                with suppress(OSError):
+                    fcntl.lockf(file, fcntl.LOCK_UN, 1, PENDING_BYTE)
+        yield
 
 
 def _stamps(database: Path) -> list[tuple[int, int]]:
@@ -132,31 +171,16 @@ def _stamps(database: Path) -> list[tuple[int, int]]:
     return [(s.st_size, s.st_mtime_ns) for p in parts if p.exists() for s in [p.stat()]]
 
 
-def _refuse_if_locked(database: Path, *, wal: bool) -> None:
-    if wal:
-        return  # no -shm: nobody has it open
-    probe = sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True, timeout=1)
-    try:
-        probe.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.OperationalError as problem:
-        if _means_locked(problem):
-            raise _locked(database) from None
-    finally:
-        probe.close()
-
-
 def _check_copy(database: Path, copy: Path) -> None:
     try:
-        connection = sqlite3.connect(copy)
-        try:
+        with closing(sqlite3.connect(copy)) as connection:
             connection.execute("PRAGMA trusted_schema=OFF")
-            verdict = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-        finally:
-            connection.close()
+            said = [text for (text,) in connection.execute("PRAGMA quick_check(1000)")]
     except sqlite3.DatabaseError as problem:
         raise _damaged(database, problem) from None
-    if verdict != "ok":
-        raise _damaged(database, verdict)
+    broken = [text for text in said if text != "ok" and not ROW_COMPLAINT.match(str(text))]
+    if broken:
+        raise _damaged(database, broken[0])
 
 
 def _means_locked(problem: sqlite3.OperationalError) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 from frames.transfer.errors import BadStore
-from frames.transfer.values import Row, text_or_bad
+from frames.transfer.values import BadText, Row, identity_of, text_or_bad, whole
 
 # Without these columns a table of that name is somebody else's.
 REQUIRED = {
@@ -24,23 +26,32 @@ NEWEST_SCHEMA = 2
 
 
 class Source:
-    """An open snapshot. Only ordinary tables are read, never a view or a virtual table."""
+    """An open snapshot. Only ordinary tables are read, never a view or a virtual table.
+
+    The snapshot is ours to write to: a table without a rowid gets a copy that has one, and events
+    an index when first looked for by frame.
+    """
 
     def __init__(self, path: Path, name: str = "") -> None:
         self.name = name or path.name
+        self.fingerprint = ""
         self.connection = sqlite3.connect(path)
-        # The schema is a stranger's: nothing of it may run, nothing may be written.
+        # The schema is a stranger's: nothing of it may run.
         self.connection.execute("PRAGMA trusted_schema=OFF")
-        self.connection.execute("PRAGMA query_only=ON")
         self.connection.execute("PRAGMA cell_size_check=ON")
+        self.connection.execute("PRAGMA synchronous=OFF")
         self.connection.text_factory = text_or_bad
         self.tables: dict[str, list[str]] = {}
         # Columns of a primary key that means something beyond this file; empty for a mere number.
         self.keys: dict[str, list[str]] = {}
         self.virtual: list[str] = []
-        self.without_rowid: set[str] = set()
+        # Where the rows of a table are read from, and by which name of the rowid.
+        self._places: dict[str, tuple[str, str]] = {}
+        # (table, column) that cannot hold an id twice.
+        self._unique: set[tuple[str, str]] = set()
+        self._events_indexed = False
+        self._numbers = count()
         self._read_schema()
-        self._index_events()
 
     def close(self) -> None:
         self.connection.close()
@@ -48,6 +59,8 @@ class Source:
     def _read_schema(self) -> None:
         query = "SELECT name, type, wr FROM pragma_table_list WHERE schema = 'main'"
         for name, kind, without_rowid in self.connection.execute(query).fetchall():
+            if isinstance(name, BadText):
+                raise BadStore(f"{self.name} has a table whose name is no text ({name!r}).")
             if kind == "virtual":
                 self.virtual.append(name)
             elif kind in ("table", "shadow") and name != "sqlite_schema":
@@ -55,22 +68,43 @@ class Source:
 
     def _read_table(self, name: str, *, without_rowid: bool) -> None:
         columns = self.connection.execute(
-            "SELECT name, pk, type FROM pragma_table_xinfo(?) WHERE hidden IN (0, 2, 3)", [name]
+            "SELECT name, pk, type, hidden FROM pragma_table_xinfo(?) WHERE hidden IN (0, 2, 3)",
+            [name],
         ).fetchall()
-        self.tables[name] = [column for column, _, _ in columns]
-        key = sorted((place, column, kind) for column, place, kind in columns if place)
+        self.tables[name] = [
+            column
+            for column, _, _, hidden in columns
+            if not hidden or self._can_compute(name, column)
+        ]
+        key = sorted((place, column, kind) for column, place, kind, _ in columns if place)
         number = len(key) == 1 and key[0][2].upper() == "INTEGER" and not without_rowid
         self.keys[name] = [] if number else [column for _, column, _ in key]
-        if without_rowid:
-            self.without_rowid.add(name)
+        if len(key) == 1 and any(word in key[0][2].upper() for word in ("TEXT", "CHAR")):
+            self._unique.add((name, key[0][1]))
+        taken = {column.lower() for column, *_ in columns}
+        rowid = next((alias for alias in ("_rowid_", "oid", "rowid") if alias not in taken), None)
+        if without_rowid or rowid is None:
+            self._copy(name)
+        else:
+            self._places[name] = (quote(name), rowid)
 
-    def _index_events(self) -> None:
-        """Digests are compared with a frame's events; stores have no index for that."""
-        if {"frame_id", "event_id"} <= set(self.tables.get("events", [])):
-            self.connection.execute("PRAGMA query_only=OFF")
-            self.connection.execute("CREATE INDEX IF NOT EXISTS main.sm_events ON events(frame_id)")
-            self.connection.commit()
-            self.connection.execute("PRAGMA query_only=ON")
+    def _can_compute(self, table: str, column: str) -> bool:
+        """Whether a generated column works here; one that calls unsafe functions does not."""
+        try:
+            self.connection.execute(f"SELECT {quote(column)} FROM {quote(table)}").fetchone()
+        except sqlite3.OperationalError:
+            return False
+        return True
+
+    def _copy(self, table: str) -> None:
+        """Read the table from a copy in which every row has a number."""
+        copy, number = quote(f"stackmemory copy {next(self._numbers)}"), quote("stackmemory row")
+        order = ", ".join(quote(column) for column in self.keys[table]) or "1"
+        self.connection.execute(
+            f"CREATE TEMP TABLE {copy} AS SELECT row_number() OVER (ORDER BY {order}) AS {number},"
+            f" {self._picks(table)} FROM {quote(table)}"
+        )
+        self._places[table] = (f"temp.{copy}", number)
 
     def check_schema(self, *, companions: bool) -> None:
         """Refuse what is no StackMemory store, is newer than we know, or holds nothing."""
@@ -99,8 +133,8 @@ class Source:
         """The highest version that schema_version holds; 0 where there is none."""
         if "version" not in self.tables.get("schema_version", []):
             return 0
-        value = self.connection.execute("SELECT max(version) FROM schema_version").fetchone()[0]
-        return value if isinstance(value, int) else 0
+        rows = self.connection.execute("SELECT version FROM schema_version LIMIT 1000")
+        return max((whole(value) or 0 for (value,) in rows), default=0)
 
     def has(self, table: str) -> bool:
         return table in self.tables
@@ -110,7 +144,7 @@ class Source:
             return 0
         return int(self.connection.execute(f"SELECT count(*) FROM {quote(table)}").fetchone()[0])
 
-    def rows(self, table: str, *, after: int = 0) -> Iterator[tuple[int, Row]]:
+    def rows(self, table: str, *, after: int | None = None) -> Iterator[tuple[int, Row]]:
         """(position, row) in the order of insertion, from the one after position `after` on.
 
         The position is the rowid, or for a table without one the number of the row by its key.
@@ -118,54 +152,99 @@ class Source:
         if table not in self.tables:
             return
         columns = self.tables[table]
-        picks = ", ".join(quote(column) for column in columns)
-        if table in self.without_rowid:
-            order = ", ".join(quote(column) for column in self.keys[table])
-            sql = f"SELECT {picks} FROM {quote(table)} ORDER BY {order} LIMIT -1 OFFSET ?"
-            cursor = self.connection.execute(sql, [after])
-            for number, values in enumerate(cursor, start=after + 1):
-                yield number, dict(zip(columns, values, strict=True))
-            return
-        sql = (
-            f"SELECT {self.rowid(table)}, {picks} FROM {quote(table)}"
-            f" WHERE {self.rowid(table)} > ? ORDER BY {self.rowid(table)}"
-        )
-        first = after if after else -(2**63)
-        for rowid, *values in self.connection.execute(sql, [first]):
-            yield rowid, dict(zip(columns, values, strict=True))
+        place, rowid = self._places[table]
+        sql = f"SELECT {rowid}, {self._picks(table)} FROM {place}"
+        if after is None:
+            cursor = self.connection.execute(f"{sql} ORDER BY {rowid}")
+        else:
+            cursor = self.connection.execute(f"{sql} WHERE {rowid} > ? ORDER BY {rowid}", [after])
+        for position, *values in cursor:
+            yield position, dict(zip(columns, values, strict=True))
 
-    def row(self, table: str, rowid: int) -> Row:
-        columns = self.tables[table]
-        picks = ", ".join(quote(column) for column in columns)
-        sql = f"SELECT {picks} FROM {quote(table)} WHERE {self.rowid(table)} = ?"
-        values = self.connection.execute(sql, [rowid]).fetchone()
-        return dict(zip(columns, values, strict=True))
+    def row(self, table: str, position: int) -> Row:
+        place, rowid = self._places[table]
+        sql = f"SELECT {self._picks(table)} FROM {place} WHERE {rowid} = ?"
+        values = self.connection.execute(sql, [position]).fetchone()
+        return dict(zip(self.tables[table], values, strict=True))
 
-    def sizes(self, table: str, rowids: list[int]) -> dict[int, int]:
+    def columns(self, table: str, columns: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
+        """(position, values of these columns) of every row."""
+        if table in self.tables:
+            place, rowid = self._places[table]
+            picks = ", ".join(quote(column) for column in columns)
+            yield from self.connection.execute(
+                f"SELECT {rowid}, {picks} FROM {place} ORDER BY {rowid}"
+            )
+
+    def sizes(self, table: str, positions: list[int]) -> dict[int, int]:
         """About how many characters each of these rows holds."""
+        place, rowid = self._places[table]
         total = " + ".join(f"coalesce(length({quote(c)}), 0)" for c in self.tables[table])
-        marks = ", ".join("?" * len(rowids))
-        rowid = self.rowid(table)
-        sql = f"SELECT {rowid}, {total} FROM {quote(table)} WHERE {rowid} IN ({marks})"
-        return dict(self.connection.execute(sql, rowids).fetchall())
+        marks = ", ".join("?" * len(positions))
+        sql = f"SELECT {rowid}, {total} FROM {place} WHERE {rowid} IN ({marks})"
+        return dict(self.connection.execute(sql, positions).fetchall())
 
-    def rowid(self, table: str) -> str:
-        """A name of the rowid that no column of the table hides."""
-        taken = {column.lower() for column in self.tables[table]}
-        return next(name for name in ("_rowid_", "oid", "rowid") if name not in taken)
+    def twins(self, table: str, column: str) -> dict[int, int]:
+        """Rows whose id an earlier row of the table has too: their position → that row's.
+
+        Only a table whose id is no key can hold such.
+        """
+        if column not in self.tables.get(table, []) or (table, column) in self._unique:
+            return {}
+        place, rowid = self._places[table]
+        # As text: what SQLite tells apart by type alone has one name here.
+        sql = (
+            f"SELECT {rowid}, {quote(column)} FROM {place} WHERE CAST({quote(column)} AS TEXT) IN"
+            f" (SELECT CAST({quote(column)} AS TEXT) FROM {place} GROUP BY 1 HAVING count(*) > 1)"
+            f" ORDER BY {rowid}"
+        )
+        first: dict[str, int] = {}
+        twins = {}
+        for position, value in self.connection.execute(sql):
+            name = identity_of(value)
+            if name is not None and first.setdefault(name, position) != position:
+                twins[position] = first[name]
+        return twins
+
+    def repeated_seqs(self) -> set[int]:
+        """Positions of events whose number another event of their frame had before."""
+        if "events" not in self.tables:
+            return set()
+        place, rowid = self._places["events"]
+        sql = (
+            f"SELECT p FROM (SELECT {rowid} AS p, row_number() OVER"
+            f" (PARTITION BY frame_id, seq ORDER BY {rowid}) AS n FROM {place}) WHERE n > 1"
+        )
+        return {position for (position,) in self.connection.execute(sql)}
 
     def events_of(self, frame_id: object) -> dict[str, Row]:
-        """The events of one frame by their id."""
+        """The events of one frame by their id; of several with one id the first."""
         if "events" not in self.tables:
             return {}
+        place, rowid = self._places["events"]
+        if not self._events_indexed:
+            schema, _, table = place.rpartition(".")
+            name = f"{schema or 'main'}.{quote('stackmemory import events')}"
+            self.connection.execute(f"CREATE INDEX {name} ON {table}(frame_id)")
+            self._events_indexed = True
         columns = self.tables["events"]
-        picks = ", ".join(quote(column) for column in columns)
-        sql = f"SELECT {picks} FROM events WHERE frame_id = ?"
-        rows = (
-            dict(zip(columns, values, strict=True))
-            for values in self.connection.execute(sql, [frame_id])
-        )
-        return {row["event_id"]: row for row in rows if isinstance(row["event_id"], str)}
+        sql = f"SELECT {self._picks('events')} FROM {place} WHERE frame_id = ? ORDER BY {rowid}"
+        found: dict[str, Row] = {}
+        for values in self.connection.execute(sql, [frame_id]):
+            row = dict(zip(columns, values, strict=True))
+            if isinstance(row["event_id"], str) and identity_of(row["event_id"]) == row["event_id"]:
+                found.setdefault(row["event_id"], row)
+        return found
+
+    def counter(self) -> Callable[[str], int]:
+        """A function that says how often it was asked about a text; millions take no memory."""
+        table = quote(f"stackmemory count {next(self._numbers)}")
+        self.connection.execute(f"CREATE TEMP TABLE {table} (text PRIMARY KEY, n) WITHOUT ROWID")
+        sql = f"INSERT INTO temp.{table} VALUES (?, 1) ON CONFLICT DO UPDATE SET n = n + 1 RETURNING n"
+        return lambda text: int(self.connection.execute(sql, [text]).fetchone()[0])
+
+    def _picks(self, table: str) -> str:
+        return ", ".join(quote(column) for column in self.tables[table])
 
 
 def quote(name: str) -> str:

@@ -11,12 +11,18 @@ import base64
 import hashlib
 import json
 import math
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 Row = dict[str, Any]
 
 YEAR_2000 = datetime(2000, 1, 1, tzinfo=UTC)
+# Two days short of what Python can count, so that every time can be shown in every time zone.
+FIRST = datetime.min.replace(tzinfo=UTC) + timedelta(days=2)
+LAST = datetime.max.replace(tzinfo=UTC) - timedelta(days=2)
+NUMBER = re.compile(r"\s*-?[0-9]{1,18}\s*")
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class BadText(bytes):
@@ -105,7 +111,10 @@ def digest(row: Row) -> str:
 
 def js(value: Any) -> str:
     """JSON as JavaScript's JSON.stringify writes it (floats with exponents aside)."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    if LONE_SURROGATE.search(text) is None:
+        return text
+    return LONE_SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
 
 
 def shown(value: Any) -> str:
@@ -127,7 +136,7 @@ def whole(value: Any) -> int | None:
         return value
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**63:
         return int(value)
-    if isinstance(value, str) and value.strip().lstrip("-").isdigit() and len(value) < 19:
+    if isinstance(value, str) and NUMBER.fullmatch(value):
         return int(value)
     return None
 
@@ -139,6 +148,11 @@ def moment(value: Any) -> datetime | None:
     is milliseconds (as seconds that would be the year 5138), each thousandfold the next unit.
     None where it is no time at all, or one outside the years 1–9999.
     """
+    at = _moment(value)
+    return at if at is not None and FIRST <= at <= LAST else None
+
+
+def _moment(value: Any) -> datetime | None:
     if isinstance(value, str):
         number = whole(value)
         if number is None:
@@ -165,7 +179,10 @@ def _iso(text: str) -> datetime | None:
         at = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    try:
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except OverflowError:
+        return None
 
 
 def seconds(at: datetime) -> int:

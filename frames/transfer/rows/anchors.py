@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from frames.models import Anchor
-from frames.transfer.draft import EPOCH, Draft, leftover, with_leftover
+from frames.transfer.draft import EPOCH, Draft, altered, leftover, with_leftover
 from frames.transfer.values import Row, digest, js, seconds
 
 # Rows of `contexts` that somebody meant to be remembered; the others are captured surroundings.
@@ -14,7 +15,7 @@ REMEMBERED = frozenset({"decision", "constraint", "learning"})
 PRIORITIES = range(11)
 
 
-def anchor_fields(draft: Draft, *, frame_id: str | None) -> dict[str, Any]:
+def anchor_fields(draft: Draft, *, frame_id: str | None = None) -> dict[str, Any]:
     """For a row of `anchors`; `frame_id` is its frame's id in the source, where that exists."""
     priority = draft.number("priority", 0)
     if priority not in PRIORITIES:
@@ -79,6 +80,14 @@ def anchor_row(anchor: Anchor) -> Row:
     return with_leftover(rebuilt, anchor.source)
 
 
+def hidden(anchor: Anchor, row: Row) -> list[str]:
+    """Columns of `row` whose value here is kept beside and whose shown one was altered."""
+    fields_of = FIELDS[anchor.origin]
+    return altered(
+        anchor, lambda: fields_of(Draft(row, anchor.created_at)), SHOWN_AS[anchor.origin]
+    )
+
+
 def is_newer(row: Row, anchor: Anchor) -> bool:
     """Whether a context was used again since it was imported; nothing else of these has a time."""
     seen, before = row.get("last_accessed"), (anchor.metadata or {}).get("last_accessed")
@@ -122,3 +131,21 @@ def _decision_columns(anchor: Anchor) -> Row:
         "why": (anchor.metadata or {}).get("why"),
         "timestamp": anchor.noted_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
     }
+
+
+FIELDS: dict[str, Callable[[Draft], dict[str, Any]]] = {
+    Anchor.Origin.ANCHOR: anchor_fields,
+    Anchor.Origin.CONTEXT: context_fields,
+    Anchor.Origin.SESSION_DECISION: decision_fields,
+}
+# Source columns and the fields that show them.
+SHOWN_AS = {
+    Anchor.Origin.ANCHOR: {
+        "type": "type", "text": "text", "priority": "priority", "created_at": "noted_at",
+        "metadata": "metadata", "project_id": "source_project",
+    },
+    Anchor.Origin.CONTEXT: {
+        "type": "type", "content": "text", "importance": "priority", "created_at": "noted_at",
+    },
+    Anchor.Origin.SESSION_DECISION: {"what": "text", "why": "metadata", "timestamp": "noted_at"},
+}  # fmt: skip

@@ -6,14 +6,19 @@ from datetime import datetime
 from typing import Any
 
 from frames.models import Event
-from frames.transfer.draft import Draft, leftover, with_leftover
-from frames.transfer.values import BadText, Row, js, milliseconds
+from frames.transfer.draft import Draft, altered, leftover, with_leftover
+from frames.transfer.values import Row, js, milliseconds
+
+# Source columns and the fields that show them.
+SHOWN_AS = {"seq": "seq", "event_type": "type", "payload": "payload", "ts": "occurred_at"}
 
 
-def event_fields(draft: Draft, *, fallback: datetime, run_id: str | None) -> dict[str, Any]:
+def event_fields(
+    draft: Draft, *, fallback: datetime, frame_id: str, run_id: str | None
+) -> dict[str, Any]:
     """Values for a NewEvent, except for ids; `fallback` stands in for a missing time.
 
-    `run_id` is the run of the event's frame, which most of its events share.
+    `frame_id` and `run_id` are the ids that its frame and session here have in the source.
     """
     row = draft.row
     payload = draft.text("payload")
@@ -31,11 +36,10 @@ def event_fields(draft: Draft, *, fallback: datetime, run_id: str | None) -> dic
         "is_error": is_error(row.get("event_type"), data),
         "source_id": draft.identity("event_id"),
     }
-    frame_id = row.get("frame_id")
     rebuilt = {
         "event_id": fields["source_id"],
         "run_id": run_id,
-        "frame_id": frame_id if not isinstance(frame_id, BadText) else None,
+        "frame_id": frame_id,
         "seq": fields["seq"],
         "event_type": fields["type"],
         "payload": payload,
@@ -45,12 +49,12 @@ def event_fields(draft: Draft, *, fallback: datetime, run_id: str | None) -> dic
     return fields | {"source": js({"raw": raw}) if raw else None}
 
 
-def event_row(event: Event, *, frame_id: str | None, run_id: str | None) -> Row:
-    """The source row of an imported event; the ids are those its frame has in the source."""
+def event_row(event: Event) -> Row:
+    """The source row of an imported event (its frame and session should be at hand)."""
     rebuilt: Row = {
         "event_id": event.source_id,
-        "run_id": run_id,
-        "frame_id": frame_id,
+        "run_id": event.session.source_id if event.session else None,
+        "frame_id": event.frame.source_id,
         "seq": event.seq,
         "event_type": event.type,
         "payload": event.payload,
@@ -59,10 +63,21 @@ def event_row(event: Event, *, frame_id: str | None, run_id: str | None) -> Row:
     return with_leftover(rebuilt, event.source)
 
 
+def hidden(event: Event, row: Row) -> list[str]:
+    """Columns of `row` whose value here is kept beside and whose shown one was altered."""
+
+    def fields() -> dict[str, Any]:
+        # An event without a time was given its frame's, which may have changed since.
+        at = event.occurred_at
+        return event_fields(Draft(row, event.created_at), fallback=at, frame_id="", run_id=None)
+
+    return altered(event, fields, SHOWN_AS)
+
+
 def tool_of(data: Any) -> str:
     """The tool a payload speaks of, or an empty string."""
     name = data.get("tool_name") if isinstance(data, dict) else None
-    return name[:200].replace("\x00", "") if isinstance(name, str) and name.isprintable() else ""
+    return name[:200] if isinstance(name, str) and name.isprintable() else ""
 
 
 def is_error(kind: Any, data: Any) -> bool:

@@ -7,12 +7,18 @@ from typing import Any
 
 from frames.models import Frame
 from frames.transfer.documents import Shortener, lengthen
-from frames.transfer.draft import EPOCH, Draft, leftover, with_leftover
-from frames.transfer.values import Row, digest, js, seconds, whole
+from frames.transfer.draft import EPOCH, Draft, altered, leftover, with_leftover
+from frames.transfer.values import Row, digest, identity_of, js, moment, seconds, whole
 
 RETENTION = "default"
 # Columns that an upgrade adds by ALTER, with the value it gives to rows that were there before.
 ADDED = {"retention_policy": RETENTION}
+# Source columns and the fields that show them.
+SHOWN_AS = {
+    "type": "type", "name": "name", "state": "state", "inputs": "inputs", "outputs": "outputs",
+    "digest_text": "digest_text", "digest_json": "digest", "created_at": "started_at",
+    "closed_at": "closed_at", "project_id": "source_project", "retention_policy": "retention",
+}  # fmt: skip
 
 
 def frame_fields(
@@ -39,7 +45,7 @@ def frame_fields(
         draft.json("digest_json"),
     )
     keys: list[str] = []
-    if '"event_id"' in f"{row.get('digest_json')}{row.get('outputs')}":
+    if any('"event_id"' in str(row.get(column)) for column in ("digest_json", "outputs")):
         shortener = Shortener(events())
         # The outputs first: parts of them are compared with the digest while it is whole.
         outputs, digested = (
@@ -84,7 +90,7 @@ def frame_row(frame: Frame, *, events: Mapping[str, Row]) -> Row:
     source = frame.source or {}
     rebuilt = _columns(
         frame,
-        run_id=frame.session.source_id if frame.session else "",
+        run_id=frame.session.source_id if frame.session else None,
         parent=frame.parent.source_id if frame.parent else None,
         keys=source.get("keys", []),
         events=events,
@@ -99,10 +105,41 @@ def frame_hash(row: Row) -> str:
 
 def is_newer(row: Row, frame: Frame) -> bool:
     """Whether the source's row continues what was imported: closed since, or digested since."""
-    closed, ours = whole(row.get("closed_at")), frame.closed_at
-    if closed is not None and (ours is None or closed > seconds(ours)):
+    closed, ours = moment(row.get("closed_at")), frame.closed_at
+    if closed is not None:
+        if ours is None or closed > ours:
+            return True
+        if closed < ours:
+            return False
+    elif ours is not None:
+        return False
+    if row.get("state") == Frame.CLOSED != frame.state:
         return True
-    return bool(row.get("digest_text")) and not frame.digest_text
+    if frame.state == Frame.CLOSED != row.get("state"):
+        return False
+    digested = bool(row.get("digest_text")) or row.get("digest_json") not in (None, "", "{}")
+    return digested and not frame.digest_text and not frame.digest
+
+
+def hidden(frame: Frame, row: Row, *, events: Callable[[], Mapping[str, Row]]) -> list[str]:
+    """Columns of `row` whose value here is kept beside and whose shown one was altered."""
+
+    def fields() -> dict[str, Any]:
+        draft = Draft(row, frame.created_at)
+        return frame_fields(draft, depth=frame.depth, parent=None, run_id=None, events=events)
+
+    raw = (frame.source or {}).get("raw", {})
+    places = {
+        "depth": frame.depth == (frame.parent.depth + 1 if frame.parent else 0),
+        "parent_frame_id": _stands_for(frame.parent, row.get("parent_frame_id")),
+        "run_id": _stands_for(frame.session, row.get("run_id")),
+    }
+    odd = [column for column, good in places.items() if column in raw and not good]
+    return altered(frame, fields, SHOWN_AS) + odd
+
+
+def _stands_for(ours: Any, value: Any) -> bool:
+    return ours is None or ours.source_id == identity_of(value)
 
 
 def _columns(

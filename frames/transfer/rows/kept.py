@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from frames.transfer.source import Source
 from frames.transfer.values import Row, digest, identity_of, pack_row, unpack_row
 
@@ -18,15 +20,23 @@ class Names:
 
     def __init__(self, source: Source, table: str) -> None:
         self.keys = OWN_ID.get(table) or source.keys.get(table, [])
-        self.seen: dict[str, int] = {}
+        self.count = source.counter()
 
     def name(self, row: Row) -> str:
         if self.keys and all(row.get(key) is not None for key in self.keys):
             parts = [identity_of(row[key]) or "" for key in self.keys]
             return identity_of("\x1f".join(parts)) or "\x1f"
         content = digest(row)
-        number = self.seen[content] = self.seen.get(content, 0) + 1
+        number = self.count(content)
         return f"sha256:{content}" if number == 1 else f"sha256:{content}#{number}"
+
+    def skip(self, rows: Iterator[tuple[int, Row]], done: int) -> Iterator[tuple[int, Row]]:
+        """The rows after position `done`; equal ones before it go on being counted."""
+        for position, row in rows:
+            if position > done:
+                yield position, row
+            else:
+                self.name(row)
 
 
 def kept_content(row: Row) -> Row:

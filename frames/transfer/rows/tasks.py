@@ -6,10 +6,17 @@ import json
 from typing import Any
 
 from frames.models import Task
-from frames.transfer.draft import EPOCH, Draft, with_leftover
-from frames.transfer.values import Row, digest, pack, same, seconds, whole
+from frames.transfer.draft import EPOCH, Draft, altered, with_leftover
+from frames.transfer.values import Row, digest, moment, pack, same, seconds
 
 LISTS = ("depends_on", "blocks", "tags")
+# Source columns and the fields that show them.
+SHOWN_AS = {
+    "title": "title", "description": "description", "status": "status", "priority": "priority",
+    "assignee": "assignee", **{name: name for name in LISTS}, "external_refs": "external",
+    "estimated_effort": "estimated_minutes", "actual_effort": "actual_minutes",
+    "created_at": "opened_at", "started_at": "started_at", "completed_at": "completed_at",
+}  # fmt: skip
 
 
 def task_fields(draft: Draft) -> dict[str, Any]:
@@ -57,14 +64,21 @@ def task_row(task: Task) -> Row:
     return row | {key: json.loads(value["$json"]) for key, value in parts.items()}
 
 
-def is_newer(row: Row, task: Task, before: Row) -> bool:
+def is_newer(row: Row, before: Row) -> bool:
     """Whether the source's row was written after the one that was imported."""
-    return _written(row) > _written(before)
+    return written(row) > written(before)
 
 
-def written(row: Row) -> int:
-    """When a snapshot of a task was taken, as well as it can be told (seconds)."""
-    return _written(row)
+def written(row: Row) -> float:
+    """When a snapshot of a task was taken, as well as it can be told."""
+    columns = ("timestamp", "last_accessed", "completed_at", "started_at")
+    times = (moment(row.get(column)) for column in columns)
+    return max((at.timestamp() for at in times if at is not None), default=0.0)
+
+
+def hidden(task: Task, row: Row) -> list[str]:
+    """Columns of `row` whose value here is kept beside and whose shown one was altered."""
+    return altered(task, lambda: task_fields(Draft(row, task.created_at)), SHOWN_AS)
 
 
 def packable(row: Row) -> Row:
@@ -75,24 +89,20 @@ def packable(row: Row) -> Row:
     }
 
 
-def _written(row: Row) -> int:
-    times = (
-        whole(row.get(c)) for c in ("timestamp", "last_accessed", "completed_at", "started_at")
-    )
-    return max((at for at in times if at is not None), default=0)
-
-
 def _holds_text(row: Row) -> bool:
     return not any(isinstance(row.get(name), dict | list) for name in (*LISTS, "external_refs"))
 
 
 def _part(value: Any, kind: type) -> Any:
-    if isinstance(value, str):
-        try:
+    try:
+        if isinstance(value, str):
             value = json.loads(value)
-        except (ValueError, RecursionError):
-            return kind()
-    return value if isinstance(value, kind) else kind()
+        if isinstance(value, kind):
+            json.dumps(value, allow_nan=False)
+            return value
+    except (ValueError, RecursionError):
+        pass
+    return kind()
 
 
 def _minutes(value: Any) -> float | None:
