@@ -30,8 +30,7 @@ types: $(VENV)/.dev
 	$(PY) -m mypy .
 
 migrations: $(VENV)/.dev ## none missing, and all of them forwards and back on both engines
-	DATABASE_URL=sqlite:///:memory: $(PY) manage.py makemigrations --check --dry-run
-	$(PY) -m tests.migrations_on_postgres
+	$(PY) -m tests.migrations
 
 lock: $(VENV)/.dev ## versions anew, with hashes and without anyone's index address
 	$(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q --upgrade requirements/base.in -o requirements/base.txt

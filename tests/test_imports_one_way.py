@@ -1,0 +1,88 @@
+"""Imports go one way: lib → workspaces → frames → search → the roof. Inside functions, too."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FLOORS = ("stackmemory.lib", "workspaces", "frames", "search", "stackmemory")  # lowest first
+OWN = ("stackmemory", "workspaces", "frames", "search", "tests", "bench")
+
+
+def modules() -> list[Path]:
+    return [
+        path
+        for package in ("stackmemory", "workspaces", "frames", "search")
+        for path in sorted((ROOT / package).rglob("*.py"))
+    ]
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def floor_of(module: str) -> int | None:
+    """The floor a module is on; None for what is not ours."""
+    for number, floor in enumerate(FLOORS):
+        if module == floor or module.startswith(f"{floor}."):
+            return number
+    return None
+
+
+def imports(tree: ast.AST, module: str) -> Iterator[tuple[ast.AST, str]]:
+    """Every module imported anywhere in the file. `from a import b` counts as a and as a.b."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parent = module.split(".")[: -node.level]
+                base = ".".join([*parent, base]).rstrip(".")
+            yield from ((node, f"{base}.{alias.name}") for alias in node.names)
+
+
+def is_ours(name: str) -> bool:
+    return name.split(".")[0] in OWN
+
+
+@pytest.mark.parametrize("path", modules(), ids=name_of)
+def test_imports_go_one_way(path):
+    module = name_of(path)
+    floor = floor_of(module)
+    tree = ast.parse(path.read_text())
+    wrong = [
+        f"line {node.lineno}: {module} may not import {name}"
+        for node, name in imports(tree, module)
+        if is_ours(name) and ((theirs := floor_of(name)) is None or theirs > floor)
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("path", modules(), ids=name_of)
+def test_no_import_of_ours_hides_in_a_function(path):
+    module = name_of(path)
+    hidden = [
+        f"line {node.lineno}: {name}"
+        for function in ast.walk(ast.parse(path.read_text()))
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        for node, name in imports(function, module)
+        if is_ours(name)
+    ]
+    assert hidden == []
+
+
+def test_the_law_is_enforced():
+    """Upwards, sideways into the tests and hidden imports are each found."""
+    tree = ast.parse("from frames import ingest\ndef f():\n    import search.models")
+    found = [name for _, name in imports(tree, "workspaces.x")]
+    assert found == ["frames.ingest", "search.models"]
+    assert floor_of("stackmemory.lib.uuid7") == 0
+    assert floor_of("stackmemory.library") == 4
+    assert floor_of("workspaces.models") < floor_of("frames.models") < floor_of("stackmemory.urls")
+    assert floor_of("tests.conftest") is None
