@@ -6,11 +6,16 @@ from django.urls import path
 
 from frames.views import (
     anchors,
+    frame,
     home,
     import_actions,
     imports,
+    project,
+    session,
     sessions,
     tasks,
+    timeline,
+    usage,
 )
 
 app_name = "frames"
@@ -20,6 +25,7 @@ urlpatterns = [
     path("sessions/", sessions.sessions, name="sessions"),
     path("anchors/", anchors.anchors, name="anchors"),
     path("tasks/", tasks.tasks, name="tasks"),
+    path("usage/", usage.usage, name="usage"),
     path("imports/", imports.imports, name="imports"),
     path("imports/new/", import_actions.import_new, name="import-new"),
     path("imports/<uuid:transfer_id>/", imports.import_detail, name="import"),
@@ -33,4 +39,11 @@ urlpatterns = [
         name="import-cancellation",
     ),
     path("imports/<uuid:transfer_id>/retry/", import_actions.import_retry, name="import-retry"),
+    path("p/<slug:project_slug>/", project.project, name="project"),
+    path("f/<uuid:frame_id>/", frame.frame, name="frame"),
+    path("f/<uuid:frame_id>/children/", project.children, name="frame-children"),
+    path("f/<uuid:frame_id>/events/", timeline.frame_events, name="frame-events"),
+    path("f/<uuid:frame_id>/events/<uuid:event_id>/", timeline.event, name="frame-event"),
+    path("s/<uuid:session_id>/", session.session, name="session"),
+    path("s/<uuid:session_id>/events/", session.session_events, name="session-events"),
 ]

@@ -15,7 +15,7 @@ from django.db import DatabaseError, connection, transaction
 from django.test import Client
 from django.utils import timezone
 
-from stackmemory.lib.tenancy import as_owner, workspace_scope
+from stackmemory.lib.tenancy import as_owner, system_scope, workspace_scope
 from tests.conftest import PASSWORD
 from workspaces import audit
 from workspaces.models import Audit, AuditHead
@@ -111,6 +111,23 @@ def test_details_can_be_forgotten_and_the_chain_still_verifies(chain, alice):
     assert (forgotten.details, forgotten.salt, forgotten.data) == (None, None, {})
     audit.record(workspace=chain, action="member.left", actor=alice)
     assert problems(chain) == []
+
+
+def test_a_person_can_be_forgotten_everywhere(chain, globex, alice, bob, as_application):
+    audit.record(workspace=globex, action="member.joined", actor=bob, target=alice)
+    audit.record(workspace=globex, action="member.joined", actor=bob, target=bob)
+    with as_application(), system_scope():
+        assert audit.erase_person(alice) == 6
+    assert problems(chain) == problems(globex) == []
+    left = Audit.unscoped.exclude(details=None).values_list("details", flat=True)
+    assert not any(alice.email in details for details in left)
+
+
+def test_the_application_cannot_forget_on_its_own(chain, as_application):
+    if connection.vendor == "postgresql":
+        with as_application(), pytest.raises(DatabaseError), workspace_scope(chain.pk):
+            audit.erase(Audit.objects.in_workspace(chain))
+    assert not Audit.objects.in_workspace(chain).filter(details=None).exists()
 
 
 @pytest.mark.parametrize(

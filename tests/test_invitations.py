@@ -228,3 +228,16 @@ def test_an_invitation_to_a_deleted_workspace_is_unknown(send, login, charlie, a
     acme.deleted_at = timezone.now()
     acme.save()
     assert login(charlie).post(link).status_code == 404
+
+
+def test_a_mail_that_could_not_be_sent_is_said_so(
+    login, alice, acme, monkeypatch, django_capture_on_commit_callbacks
+):
+    def refuse(message):
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr("django.core.mail.EmailMultiAlternatives.send", refuse)
+    client = login(alice)
+    with django_capture_on_commit_callbacks(execute=True):
+        client.post("/w/acme/invitations/", {"email": "dora@example.com", "role": "member"})
+    assert "did not take the mail" in client.get("/w/acme/members/").text

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from datetime import timedelta
+from functools import partial
 
 from django.conf import settings
 from django.db import transaction
@@ -176,4 +177,12 @@ def _mail(invitation: Invitation, token: str, inviter: User) -> None:
             "url": settings.SITE_URL + reverse("workspaces:invitation", args=[token]),
             "days": LIFETIME.days,
         },
+        on_failure=partial(_not_sent, invitation),
     )
+
+
+def _not_sent(invitation: Invitation) -> None:
+    with workspace_scope(invitation.workspace_id):
+        Invitation.objects.in_workspace(invitation.workspace).filter(pk=invitation.pk).update(
+            sent_at=None
+        )

@@ -58,12 +58,12 @@ class RequestCounter:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._counts: Counter[uuid.UUID] = Counter()
+        self._counts: Counter[tuple[uuid.UUID, uuid.UUID]] = Counter()
         self._written = time.monotonic()
 
-    def count(self, workspace_id: uuid.UUID) -> None:
+    def count(self, workspace_id: uuid.UUID, project_id: uuid.UUID = NO_PROJECT) -> None:
         with self._lock:
-            self._counts[workspace_id] += 1
+            self._counts[workspace_id, project_id] += 1
             every = settings.USAGE_FLUSH_SECONDS
             due = every and time.monotonic() - self._written >= every
         if due:
@@ -74,9 +74,16 @@ class RequestCounter:
         with self._lock:
             counts, self._counts = self._counts, Counter()
             self._written = time.monotonic()
-        for workspace in Workspace.objects.live().filter(pk__in=counts):
-            with workspace_scope(workspace.id):
-                add(workspace=workspace, kind=Kind.REQUESTS, amount=counts[workspace.pk])
+        there = Workspace.objects.live().in_bulk({workspace_id for workspace_id, _ in counts})
+        for (workspace_id, project_id), amount in counts.items():
+            if workspace := there.get(workspace_id):
+                with workspace_scope(workspace_id):
+                    add(
+                        workspace=workspace,
+                        kind=Kind.REQUESTS,
+                        amount=amount,
+                        project_id=project_id,
+                    )
 
 
 requests = RequestCounter()

@@ -36,7 +36,8 @@ class Invitation(TenantModel):
     invited_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )
-    sent_at = models.DateTimeField(default=timezone.now)
+    # None: the mail server did not take it.
+    sent_at = models.DateTimeField(default=timezone.now, null=True)
     expires_at = models.DateTimeField()
     accepted_at = models.DateTimeField(null=True, blank=True)
     accepted_by = models.ForeignKey(

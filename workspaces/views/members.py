@@ -35,7 +35,7 @@ def invite(request: HttpRequest) -> HttpResponse:
         except invitations.CannotInvite as problem:
             form.add_error("email", str(problem))
         else:
-            messages.success(request, f"Invitation sent to {invitation.email}.")
+            messages.success(request, f"{invitation.email} is invited.")
             return _back(request)
     return _page(request, form)
 
@@ -51,7 +51,9 @@ def invitation_resend(request: HttpRequest, invitation_id: UUID) -> HttpResponse
     except (invitations.CannotInvite, members.CannotChange) as problem:
         messages.error(request, str(problem))
     else:
-        messages.success(request, f"A new link is on its way to {invitation.email}.")
+        messages.success(
+            request, f"There is a new link for {invitation.email}; the old one has ended."
+        )
     return _back(request)
 
 
@@ -118,7 +120,7 @@ def _page(request: HttpRequest, form: InviteForm | None = None) -> HttpResponse:
 
 def _invitations(request: HttpRequest) -> list:
     found = request.workspace.invitations.open().select_related("invited_by")
-    return list(found.order_by("-sent_at"))
+    return list(found.order_by("-id"))
 
 
 def _membership(request: HttpRequest, membership_id: UUID) -> Membership:
