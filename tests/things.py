@@ -1,0 +1,61 @@
+"""One of everything a workspace can have: what routes name in their paths."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils import timezone
+
+from frames.models import AgentSession, Anchor, Event, Frame, Project, Task, Transfer, TransferItem
+from frames.partitions import ensure, month_of
+from stackmemory.lib.uuid7 import uuid7
+from workspaces import api_keys
+from workspaces.models import Invitation, Membership, User, Workspace
+
+
+def things(workspace: Workspace) -> dict[str, Any]:
+    """Path argument → the value that names this workspace's own thing."""
+    now = timezone.now()
+    ensure([month_of(now)])
+    slug = workspace.slug
+    project = Project.unscoped.create(workspace=workspace, slug=f"{slug}-api", name="Api")
+    session = AgentSession.unscoped.create(
+        workspace=workspace, project=project, client="claude-code", started_at=now, last_seen_at=now
+    )
+    pk = uuid7()
+    frame = Frame.unscoped.create(
+        id=pk, root_id=pk, workspace=workspace, project=project, session=session, name="Work"
+    )
+    event = Event.unscoped.create(
+        workspace=workspace, frame=frame, session=session, type="note", occurred_at=now
+    )
+    anchor = Anchor.unscoped.create(workspace=workspace, project=project, frame=frame, text="Fact")
+    task = Task.unscoped.create(workspace=workspace, project=project, title="Do")
+    transfer = Transfer.unscoped.create(workspace=workspace, project=project, name="context.db")
+    item = TransferItem.unscoped.create(
+        workspace=workspace, transfer=transfer, category="set_aside", table="frames", reason="why"
+    )
+    spare = User.objects.create_user(f"spare@{slug}.example", name="Spare")
+    membership = Membership.unscoped.create(workspace=workspace, user=spare, role="member")
+    invitation = Invitation.unscoped.create(
+        workspace=workspace,
+        email=f"invited@{slug}.example",
+        token_digest=uuid7().hex,
+        expires_at=now,
+    )
+    key, _ = api_keys.create(workspace=workspace, name="bot", scopes=["read"])
+    return {
+        "workspace_slug": slug,
+        "project_slug": project.slug,
+        "session_id": session.pk,
+        "frame_id": frame.pk,
+        "event_id": event.pk,
+        "anchor_id": anchor.pk,
+        "task_id": task.pk,
+        "transfer_id": transfer.pk,
+        "item_id": item.pk,
+        "membership_id": membership.pk,
+        "invitation_id": invitation.pk,
+        "key_id": key.pk,
+        "workspace_id": workspace.pk,
+    }
