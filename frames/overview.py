@@ -65,7 +65,7 @@ def project_rows(workspace: Workspace, user: User) -> list[ProjectRow]:
 
 
 def latest_sessions(workspace: Workspace, user: User, *, limit: int) -> QuerySet[AgentSession]:
-    """The sessions seen last, each with the name and id of the frame it has open (`doing`)."""
+    """The sessions seen last, each with the frame it has open (`doing`) and what it was `about`."""
     doing = (
         Frame.objects.in_workspace(workspace)
         .visible_to(user)
@@ -78,8 +78,20 @@ def latest_sessions(workspace: Workspace, user: User, *, limit: int) -> QuerySet
         .select_related("user", "project")
         .annotate(doing=Subquery(doing.values("name")[:1]))
         .annotate(doing_id=Subquery(doing.values("id")[:1]))
+        .annotate(about=session_topic(workspace, user))
         .order_by("-last_seen_at", "-id")[:limit]
     )
+
+
+def session_topic(workspace: Workspace, user: User) -> Subquery:
+    """The name of a session's outermost frame (the latest of several): what it was about."""
+    frames = (
+        Frame.objects.in_workspace(workspace)
+        .visible_to(user)
+        .filter(session=OuterRef("id"))
+        .order_by("depth", "-started_at")
+    )
+    return Subquery(frames.values(words=Left("name", 400))[:1])
 
 
 def is_live(session: AgentSession, now: datetime) -> bool:

@@ -48,6 +48,18 @@ def test_latest_first_and_filters(acme, bob, alice, get):
     assert ids(get(by="nobody")) == [new.id, theirs.id, old.id]
 
 
+def test_a_session_is_called_by_its_outermost_frame(acme, bob, get, login):
+    session = make_session(make_project(acme), user=bob)
+    inner = {"session": session, "depth": 1, "started_at": ago(minutes=1)}
+    make_frame(session.project, name="Run the tests", **inner)
+    make_frame(session.project, session=session, name="Fix the refunds", started_at=ago(minutes=9))
+    make_frame(
+        session.project, session=session, name="My own notes", owner=bob, visibility="private"
+    )
+    assert get().context["page"].items[0].about == "Fix the refunds"
+    assert get(login(bob)).context["page"].items[0].about == "My own notes"
+
+
 def test_private_frames_of_others_are_not_counted(acme, bob, get, login):
     session = make_session(make_project(acme), user=bob)
     make_frame(session.project, session=session, owner=bob, visibility="private", event_count=9)

@@ -34,6 +34,7 @@ def sessions(request: WorkspaceRequest) -> HttpResponse:
         found = found.filter(user=by)
     if text:
         found = found.filter(branch__icontains=text)
+    found = found.annotate(about=overview.session_topic(workspace, user))
     page = page_of(request, found, order=ORDER)
     _attach_figures(page.items, workspace, user)
     return render(
