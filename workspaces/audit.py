@@ -49,6 +49,7 @@ ACTIONS = {
     "deletion": "Deletion",
     "project.created": "Project created",
     "project.settings": "Project settings changed",
+    "operator.changed": "Changed by an operator",
 }
 
 
