@@ -10,7 +10,9 @@ from django.db.models import F
 from django.utils import timezone
 
 from frames.calls import check_may_change, keep_revision
+from frames.incoming import json_in, plain, source_id_in, text_in, texts_in
 from frames.models import Anchor, Frame, Project
+from frames.reach import anchors_of
 from stackmemory.lib.refusal import Conflict, Refusal
 from workspaces.actor import Actor
 
@@ -37,7 +39,8 @@ def add_anchor(
     through. Raises Refusal.
     """
     actor.require("write")
-    anchors = Anchor.objects.in_workspace(actor.workspace).filter(origin=Anchor.Origin.ANCHOR)
+    anchors = anchors_of(actor).filter(origin=Anchor.Origin.ANCHOR)
+    source_id = source_id_in(source_id)
     if source_id is not None and (known := anchors.filter(source_id=source_id).first()):
         return known, False
     check_text(text)
@@ -46,15 +49,23 @@ def add_anchor(
     if frame is not None:
         check_may_change(actor, frame)
     anchor = Anchor(
-        workspace=actor.workspace, project=project, frame=frame, type=type.strip().upper() or "FACT",
-        text=text.strip(), priority=priority, pinned=pinned, aliases=clean_aliases(aliases),
-        metadata=metadata or {}, source_id=source_id,
+        workspace=actor.workspace, project=project, frame=frame,
+        type=plain(type.strip()).upper() or "FACT", text=text_in(actor.workspace, text.strip()),
+        priority=priority, pinned=pinned,
+        aliases=texts_in(actor.workspace, clean_aliases(aliases)),
+        metadata=json_in(actor.workspace, metadata or {}), source_id=source_id,
     )  # fmt: skip
     try:
         with transaction.atomic():
             anchor.save(force_insert=True)
     except IntegrityError:
-        return anchors.get(source_id=source_id), False  # a rival request made it first
+        known = anchors.filter(source_id=source_id).first()
+        if known is None:
+            raise Conflict(
+                "source_id_taken", "This source_id is taken by an anchor you may not see.",
+                field="source_id",
+            ) from None  # fmt: skip
+        return known, False  # a rival request made it first
     if frame is not None:
         Frame.unscoped.filter(pk=frame.pk).update(anchor_count=F("anchor_count") + 1)
     if supersedes is not None:
@@ -101,8 +112,10 @@ def change_anchor(
     new: dict[str, Any] = {
         "pinned": pinned,
         "priority": priority,
-        "aliases": clean_aliases(aliases) if aliases is not None else None,
-        "text": text.strip() if text is not None else None,
+        "aliases": texts_in(actor.workspace, clean_aliases(aliases or ()))
+        if aliases is not None
+        else None,
+        "text": text_in(actor.workspace, text.strip()) if text is not None else None,
     }
     changed = {n: v for n, v in new.items() if v is not None and getattr(anchor, n) != v}
     if changed:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from django.utils import timezone
 
 from frames import partitions
+from frames.incoming import LONGEST_ID, plain
 from frames.ingest import NewEvent, append_events, event_id
 from frames.models import AgentSession, EventKey, Frame
 from frames.reach import frames_of, uuid_or_none
@@ -24,7 +25,6 @@ from workspaces.actor import Actor
 MOST_EVENTS = 5_000
 MOST_BYTES = 8 * 1024 * 1024
 LONGEST_TYPE = 100
-LONGEST_ID = 500
 # A sane moment: neither before there were such tools nor in the future by more than a day's skew.
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -87,7 +87,7 @@ def _frames(actor: Actor, refs: set[str]) -> dict[str, Frame]:
     for ref, id_ in ids.items():
         if id_ in by_id:
             found[ref] = by_id[id_]
-    rest = refs - set(found)
+    rest = {ref for ref in refs - set(found) if "\x00" not in ref}
     if rest:
         found |= {frame.source_id: frame for frame in query.filter(source_id__in=rest)}
     return found
@@ -147,14 +147,14 @@ def _prepare(
             project_id=frame.project_id,
             frame_id=frame.pk,
             session_id=frame.session_id,
-            type=_clean(event.type),
+            type=plain(event.type),
             occurred_at=at,
             payload=text,
             seq=seq,
             tool=tool_of(data),
             is_error=is_error(event.type, data),
             redactions=min(redactions, 32767),
-            source_id=_clean(source_id) if source_id is not None else None,
+            source_id=plain(source_id) if source_id is not None else None,
         )
         prepared.append((number, row, redactions))
     return prepared
@@ -196,11 +196,6 @@ def _payload_text(payload: Any) -> str:
     except UnicodeEncodeError:
         return json.dumps(payload, separators=(",", ":"))
     return text
-
-
-def _clean(text: str) -> str:
-    """Text that both engines can hold: NUL and half characters become visible stand-ins."""
-    return text.replace("\x00", "␀").encode("utf-8", "replace").decode()
 
 
 def _touch_sessions(frames: list[Frame]) -> None:

@@ -12,6 +12,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from frames.digest import digest_text, make_digest
+from frames.incoming import json_in, plain, source_id_in, text_in, texts_in
 from frames.ingest import count_activity
 from frames.models import AgentSession, Frame, Project, Revision
 from frames.reach import frames_of
@@ -34,7 +35,12 @@ def open_session(
 ) -> tuple[AgentSession, bool]:
     """The session with the client's id, made if it is new; (session, whether it was made)."""
     now = at or timezone.now()
-    fields = {"client": client[:100], "branch": branch[:255], "host": host[:255]}
+    fields: dict[str, Any] = {
+        "client": plain(client)[:100],
+        "branch": plain(branch)[:255],
+        "host": plain(host)[:255],
+    }
+    source_id = source_id_in(source_id)
     if source_id is None:
         session = AgentSession(
             workspace=actor.workspace, project=project, user=actor.user, started_at=now,
@@ -68,12 +74,20 @@ def active_stack(actor: Actor, session: AgentSession) -> list[Frame]:
     """The open frames of a session from the root to the one being worked in."""
     frames = frames_of(actor).filter(session=session).active().select_related("project")
     top = frames.order_by("-depth", "-started_at", "-id").first()
-    path: list[Frame] = []
-    while top is not None and len(path) < DEEPEST:
-        path.append(top)
-        parent_id = top.parent_id
-        top = frames_of(actor).filter(pk=parent_id).first() if parent_id else None
-    return path[::-1]
+    return path_to(actor, top) if top else []
+
+
+def path_to(actor: Actor, frame: Frame) -> list[Frame]:
+    """The frames from the root, or the highest the actor may see, to this one: two queries."""
+    above = frames_of(actor).filter(root_id=frame.root_id, depth__lt=frame.depth)
+    parents = dict(above.values_list("pk", "parent_id"))
+    ids: list[UUID] = []
+    parent_id = frame.parent_id
+    while parent_id is not None and parent_id in parents and parent_id not in ids:
+        ids.append(parent_id)
+        parent_id = parents[parent_id]
+    found = frames_of(actor).select_related("project").in_bulk(ids) if ids else {}
+    return [*(found[each] for each in reversed(ids) if each in found), frame]
 
 
 def start_frame(
@@ -95,12 +109,16 @@ def start_frame(
     Without `parent` it goes on top of the session's stack. A `source_id` that is known gives the
     frame it became, so a retry is harmless. Raises Refusal.
     """
+    actor.require("write")
+    source_id = source_id_in(source_id)
     if source_id is not None:
         known = frames_of(actor).filter(source_id=source_id).first()
         if known is not None:
             return known, False
     if not name.strip():
         raise Refusal("invalid", "A frame needs a name.", field="name")
+    if not type.strip():
+        raise Refusal("invalid", "A frame needs a type.", field="type")
     if visibility == Frame.Visibility.PRIVATE and actor.user is None:
         raise Refusal(
             "invalid", "This key belongs to nobody, so its frames cannot be private.",
@@ -113,9 +131,9 @@ def start_frame(
         raise Refusal("invalid", "The parent frame is of another project.", field="parent")
     if parent is not None and parent.depth + 1 >= DEEPEST:
         raise Refusal("invalid", f"A stack is at most {DEEPEST} frames deep.", field="parent")
-    given = dict(inputs or {})
+    given = json_in(actor.workspace, dict(inputs or {}))
     if constraints:
-        given["constraints"] = list(constraints)
+        given["constraints"] = texts_in(actor.workspace, constraints)
     frame_id = uuid7()
     frame = Frame(
         id=frame_id,
@@ -125,8 +143,8 @@ def start_frame(
         project=project,
         session=session,
         parent=parent,
-        name=name.strip(),
-        type=type,
+        name=text_in(actor.workspace, name.strip()),
+        type=plain(type.strip()),
         inputs=given,
         owner=actor.user,
         # What hangs below a private frame is private too.
@@ -175,9 +193,9 @@ def close_frame(
     for child in closing:
         _close(child, now)
     if result is not None or outputs is not None:
-        frame.outputs = {**(frame.outputs or {}), **(outputs or {})}
+        frame.outputs = {**(frame.outputs or {}), **json_in(actor.workspace, outputs or {})}
         if result is not None:
-            frame.outputs["result"] = result
+            frame.outputs["result"] = text_in(actor.workspace, result)
     _close(frame, now)
     return [*closing, frame]
 

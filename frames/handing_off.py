@@ -6,7 +6,9 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from frames.calls import check_may_change, keep_revision
+from frames.incoming import text_in
 from frames.models import Frame, HandOff
+from frames.reach import frames_of, uuid_or_none
 from stackmemory.lib.refusal import Conflict, Forbidden, NotFound
 from workspaces.actor import Actor
 from workspaces.models import Membership, User
@@ -32,7 +34,7 @@ def hand_off(*, actor: Actor, frame: Frame, to: str, message: str = "") -> HandO
         with transaction.atomic():
             return HandOff.unscoped.create(
                 workspace=actor.workspace, frame=frame, from_user=actor.user,
-                to_user=member.user, message=message[:10_000],
+                to_user=member.user, message=text_in(actor.workspace, message[:10_000]),
             )  # fmt: skip
     except IntegrityError:
         raise Conflict("pending", "The frame is being handed off already.") from None
@@ -62,7 +64,7 @@ def withdraw(*, actor: Actor, hand_off: HandOff) -> HandOff:
 
 def find_hand_off(actor: Actor, ref: str) -> HandOff:
     found = HandOff.objects.in_workspace(actor.workspace).select_related("frame__project")
-    hand_off = found.filter(pk=ref).first()
+    hand_off = found.filter(pk=uuid_or_none(ref), frame__in=frames_of(actor)).first()
     if hand_off is None:
         raise NotFound("hand-off")
     return hand_off
@@ -82,7 +84,7 @@ def _settle(actor: Actor, hand_off: HandOff, state: str, words: str) -> None:
     done = (
         HandOff.objects.in_workspace(actor.workspace)
         .filter(pk=hand_off.pk, state=HandOff.State.PENDING)
-        .update(state=state, answer=words[:10_000], answered_at=now)
+        .update(state=state, answer=text_in(actor.workspace, words[:10_000]), answered_at=now)
     )
     if not done:
         raise Conflict("answered", "This hand-off has been answered already.")

@@ -7,9 +7,12 @@ from uuid import UUID
 from django.db.models import Q
 
 from frames.models import AgentSession, Anchor, Frame, Project, Task
+from frames.models.anchor import AnchorQuerySet
 from frames.models.frame import FrameQuerySet
+from frames.models.task import TaskQuerySet
 from stackmemory.lib.refusal import NotFound
 from workspaces.actor import Actor
+from workspaces.models import TenantQuerySet
 
 
 def frames_of(actor: Actor) -> FrameQuerySet:
@@ -19,6 +22,32 @@ def frames_of(actor: Actor) -> FrameQuerySet:
         frames = frames.filter(project_id=actor.project_id)
     mine = Q(owner=actor.user) if actor.user else Q(pk__in=())
     return frames.filter(Q(visibility=Frame.Visibility.TEAM) | mine)
+
+
+def anchors_of(actor: Actor) -> AnchorQuerySet:
+    """Anchors the actor may see: those of frames it may see, and of none."""
+    anchors: AnchorQuerySet = Anchor.objects.in_workspace(actor.workspace)
+    return anchors.filter(_of_project(actor) & _of_seen_frame(actor))
+
+
+def tasks_of(actor: Actor) -> TaskQuerySet:
+    """Tasks the actor may see: those of frames it may see, and of none."""
+    tasks: TaskQuerySet = Task.objects.in_workspace(actor.workspace)
+    return tasks.filter(_of_project(actor) & _of_seen_frame(actor))
+
+
+def sessions_of(actor: Actor) -> TenantQuerySet:
+    sessions: TenantQuerySet = AgentSession.objects.in_workspace(actor.workspace)
+    return sessions.filter(_of_project(actor))
+
+
+def _of_project(actor: Actor) -> Q:
+    return Q(project_id=actor.project_id) if actor.project_id is not None else Q()
+
+
+def _of_seen_frame(actor: Actor) -> Q:
+    seen = Q(frame=None) | Q(frame__visibility=Frame.Visibility.TEAM)
+    return seen | Q(frame__owner=actor.user) if actor.user else seen
 
 
 def find_frame(actor: Actor, ref: str, *, field: str = "frame", lock: bool = False) -> Frame:
@@ -47,9 +76,7 @@ def find_project(actor: Actor, slug: str | None, *, field: str = "project") -> P
 
 
 def find_session(actor: Actor, ref: str, *, field: str = "session") -> AgentSession:
-    sessions = AgentSession.objects.in_workspace(actor.workspace).select_related("project")
-    if actor.project_id is not None:
-        sessions = sessions.filter(project_id=actor.project_id)
+    sessions = sessions_of(actor).select_related("project")
     session = sessions.filter(by_ref(ref)).order_by("-last_seen_at").first()
     if session is None:
         raise NotFound("session", field=field)
@@ -57,22 +84,15 @@ def find_session(actor: Actor, ref: str, *, field: str = "session") -> AgentSess
 
 
 def find_anchor(actor: Actor, ref: str, *, field: str = "anchor") -> Anchor:
-    anchors = Anchor.objects.in_workspace(actor.workspace).select_related("frame", "project")
-    if actor.project_id is not None:
-        anchors = anchors.filter(project_id=actor.project_id)
-    seen = Q(frame=None) | Q(frame__visibility=Frame.Visibility.TEAM)
-    if actor.user:
-        seen |= Q(frame__owner=actor.user)
-    anchor = anchors.filter(by_ref(ref) & seen).first()
+    anchors = anchors_of(actor).select_related("frame", "project")
+    anchor = anchors.filter(by_ref(ref)).first()
     if anchor is None:
         raise NotFound("anchor", field=field)
     return anchor
 
 
 def find_task(actor: Actor, ref: str, *, field: str = "task") -> Task:
-    tasks = Task.objects.in_workspace(actor.workspace).select_related("project", "frame")
-    if actor.project_id is not None:
-        tasks = tasks.filter(project_id=actor.project_id)
+    tasks = tasks_of(actor).select_related("project", "frame")
     task = tasks.filter(by_ref(ref)).first()
     if task is None:
         raise NotFound("task", field=field)
@@ -81,6 +101,8 @@ def find_task(actor: Actor, ref: str, *, field: str = "task") -> Task:
 
 def by_ref(ref: str) -> Q:
     """A row by our id or by the client's own (`source_id`)."""
+    if "\x00" in ref or not ref:
+        return Q(pk__in=())  # no row is called that, and PostgreSQL refuses to look
     id_ = uuid_or_none(ref)
     return Q(pk=id_) | Q(source_id=ref) if id_ else Q(source_id=ref)
 

@@ -11,8 +11,9 @@ from django.db.models import Avg, Count, F, QuerySet
 from django.utils import timezone
 
 from frames.calls import keep_revision
+from frames.incoming import plain, source_id_in, text_in, texts_in
 from frames.models import Frame, Project, Task
-from frames.reach import by_ref
+from frames.reach import by_ref, tasks_of
 from stackmemory.lib.refusal import Conflict, NotFound, Refusal
 from workspaces.actor import Actor
 
@@ -36,7 +37,8 @@ def create_task(
 ) -> tuple[Task, bool]:
     """(task, whether it was made); a known `source_id` gives the task it became."""
     actor.require("write")
-    tasks = Task.objects.in_workspace(actor.workspace)
+    tasks = tasks_of(actor)
+    source_id = source_id_in(source_id)
     if source_id is not None and (known := tasks.filter(source_id=source_id).first()):
         return known, False
     if not title.strip():
@@ -47,15 +49,23 @@ def create_task(
         if not tasks.filter(by_ref(ref)).exists():
             raise NotFound("task", field="depends_on")
     task = Task(
-        workspace=actor.workspace, project=project, frame=frame, title=title.strip(),
-        description=description, priority=priority, assignee=assignee, tags=list(tags),
+        workspace=actor.workspace, project=project, frame=frame,
+        title=text_in(actor.workspace, title.strip()),
+        description=text_in(actor.workspace, description), priority=priority,
+        assignee=plain(assignee), tags=texts_in(actor.workspace, tags),
         depends_on=list(depends_on), estimated_minutes=estimated_minutes, source_id=source_id,
     )  # fmt: skip
     try:
         with transaction.atomic():
             task.save(force_insert=True)
     except IntegrityError:
-        return tasks.get(source_id=source_id), False  # a rival request made it first
+        known = tasks.filter(source_id=source_id).first()
+        if known is None:
+            raise Conflict(
+                "source_id_taken", "This source_id is taken by a task you may not see.",
+                field="source_id",
+            ) from None  # fmt: skip
+        return known, False  # a rival request made it first
     return task, True
 
 
@@ -98,17 +108,13 @@ def add_dependency(*, actor: Actor, task: Task, on: Task) -> Task:
 
 def active_tasks(actor: Actor, project: Project | None = None) -> QuerySet[Task]:
     """Open tasks, most urgent first."""
-    tasks = Task.objects.in_workspace(actor.workspace).filter(status__in=OPEN)
-    if actor.project_id is not None:
-        tasks = tasks.filter(project_id=actor.project_id)
+    tasks = tasks_of(actor).filter(status__in=OPEN)
     return tasks.filter(project=project) if project else tasks
 
 
 def task_metrics(actor: Actor, project: Project | None = None) -> dict[str, Any]:
     """Counts by status and priority, completion rate (0–1), mean minutes and estimate accuracy."""
-    tasks = Task.objects.in_workspace(actor.workspace)
-    if actor.project_id is not None:
-        tasks = tasks.filter(project_id=actor.project_id)
+    tasks = tasks_of(actor)
     if project is not None:
         tasks = tasks.filter(project=project)
     by_status = dict(tasks.order_by().values_list("status").annotate(n=Count("pk")))

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 
 class Refusal(Exception):
     """Nothing was done. `message` says what is wrong and what would mend it.
 
     `code` is a stable word for programs, `field` the part of the input that is wrong, `status`
-    the HTTP status a web face answers with.
+    the HTTP status a web face answers with; `choices`, where they are few, what would be accepted.
     """
 
     status = 400
+    choices: Sequence[Any] = ()
 
     def __init__(self, code: str, message: str, *, field: str | None = None) -> None:
         super().__init__(message)
