@@ -30,7 +30,7 @@ SITE_URL = env.str(
     "SITE_URL",
     default=f"https://{RAILWAY_HOST}"
     if RAILWAY_HOST
-    else f"http://localhost:{env.int('PORT', default=8000)}",
+    else f"http://localhost:{env.str('PORT', default='8000')}",
 ).rstrip("/")
 SITE = urlsplit(SITE_URL)
 SECURE = SITE.scheme == "https"
