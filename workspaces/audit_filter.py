@@ -15,8 +15,8 @@ from workspaces.models import Audit, Workspace
 class AuditFilter(forms.Form):
     """All optional; what makes no sense is ignored rather than refused."""
 
-    who = forms.ChoiceField(required=False)
-    what = forms.ChoiceField(required=False)
+    who = forms.ChoiceField(required=False, widget=forms.Select(attrs={"aria-label": "Who"}))
+    what = forms.ChoiceField(required=False, widget=forms.Select(attrs={"aria-label": "What"}))
     since = forms.DateField(required=False, widget=forms.DateInput(attrs={"type": "date"}))
     until = forms.DateField(required=False, widget=forms.DateInput(attrs={"type": "date"}))
 

@@ -69,7 +69,7 @@ class WorkspaceForm(forms.ModelForm):
         error_messages = {"slug": {"unique": "This address is taken."}}
         help_texts = {
             "name": "For people: your team or company.",
-            "slug": "For links: lower-case letters, digits and hyphens.",
+            "slug": "For links: lower-case letters, digits and hyphens. A later change breaks links people have kept.",
         }
 
     def clean_slug(self) -> str:

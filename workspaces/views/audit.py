@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
@@ -28,6 +29,7 @@ COLUMNS = (
 # What a spreadsheet would take for a formula.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 BATCH = 1000
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:[\d.]+\+00:00$")
 
 
 @requires("audit")
@@ -140,7 +142,8 @@ def _changes(before: Any, after: Any) -> list[tuple[str, Any, Any]]:
 def _words(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value))
-    return "" if value is None else str(value)
+    text = "" if value is None else str(value)
+    return f"{text[:10]} {text[11:16]} UTC" if MOMENT.match(text) else text
 
 
 def _without_cursor(request: HttpRequest) -> dict[str, str]:
