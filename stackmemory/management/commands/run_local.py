@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import sys
 from http.client import HTTPConnection, HTTPException
 from typing import Any
 
@@ -18,6 +17,7 @@ from django.db.migrations.executor import MigrationExecutor
 from frames import partitions
 from stackmemory.demo import Login, ensure_demo, login_file
 from stackmemory.lib.supervise import Service, Supervisor
+from stackmemory.management.commands.serve import web, worker
 
 HOST = "127.0.0.1"
 
@@ -72,14 +72,9 @@ def services(port: int) -> list[Service]:
         "PORT": str(port),
         "LOG_LEVEL": os.environ.get("LOG_LEVEL", "WARNING"),
         "WORKERS": os.environ.get("WORKERS", "1"),
-        # Static files come from their folders here; nothing has to be collected.
-        "PYTHONWARNINGS": "ignore:No directory at:UserWarning",
     }
-    web = [sys.executable, "-m", "gunicorn", "-k", "asgi", "stackmemory.asgi"]
-    web += ["--bind", f"{HOST}:{port}", "--workers", "2", "--no-control-socket"]
-    web += ["--graceful-timeout", "5", "--log-level", "warning"]
-    worker = [sys.executable, str(settings.BASE_DIR / "manage.py"), "qcluster"]
-    return [Service("web server", web, environ), Service("worker", worker, environ)]
+    quick = ["--bind", f"{HOST}:{port}", "--graceful-timeout", "5", "--log-level", "warning"]
+    return [web(environ, *quick), worker(environ)]
 
 
 def chosen_port() -> int:
