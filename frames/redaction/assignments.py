@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import re2
 
-from frames.redaction.judging import is_code, is_mixed, is_wordy, placeholder
+from frames.redaction.judging import ENOUGH, is_code, is_mixed, is_wordy, placeholder
 from frames.redaction.splice import Span
 
 PASSWORD = r"passw(?:or)?d|passphrase|passcode|pwd|_pass|(?:^|[^a-z])pass"
@@ -23,18 +23,18 @@ NAMED = (
 )
 NAME = rf"[A-Za-z0-9_.$-]*?(?:{PASSWORD}|{NAMED})(?:[_-]?(?:prod|production|dev|development|staging|test|live|old|new|[0-9]{{1,2}}))?"
 # After a name: its closing quote or bracket, a type, and the sign that gives it a value.
-SIGN = r"\\*[\"'`]?\]?\s*(?::\s*[A-Za-z_][A-Za-z0-9_|\[\]. ]*\s*)?(?:=>|:=|\?=|=|:)"
+SIGN = r"\\*[\"'`]?\]?\s*(?::\s*[A-Za-z_][A-Za-z0-9_|\[\]. ]{0,60}\s*)?(?:=>|:=|\?=|=|:)"
 TRIGGER = r"(?:passw(?:or)?d|passphrase|passcode|pwd|pass|key|key[_-]?base|secret|token|credentials?|_auth)[_-]?[a-z0-9]*\\*[\"'`]?\]?\s*[:=?]"
 PATTERN = re2.compile(rf"(?i)({NAME}){SIGN}")
 KIND_PASSWORD = re.compile(rb"passw(?:or)?d|passphrase|passcode|pwd|pass", re.IGNORECASE)
 
 OPENING = re.compile(rb"[ \t]*(?:[bruf]{1,2}(?=\\*[\"']))?(\\*)([\"'`])")
 # An unquoted value ends where a shell, YAML, JSON or a sentence would end it …
-BARE = re.compile(rb"[ \t]*([^\s\"'`\\,;)\]}<>&|(\[{][^\s\"'`\\,;)\]}<>&|]{0,4000})")
+BARE = re.compile(rb"[ \t]*([^\s\"'`\\,;)\]}<>&|(\[{][^\s\"'`\\,;)\]}<>&|]{0,800})")
 # … but a line of an .env file only at its end.
-ENV_VALUE = re.compile(rb"([^\s\"'`\\<>]{1,4000})")
+ENV_VALUE = re.compile(rb"([^\s\"'`\\<>]{1,800})")
 ENV_NAME = re.compile(rb"[A-Z][A-Z0-9_]*")
-LONGEST = 4_000
+LONGEST = 2_000
 LABEL = re.compile(rb"^(?:[A-Z][a-z]+[ ?!:.]?)+$|^[^ -~]|[\x80-\xff]")
 SAID = re.compile(
     rb"(?i)\b(?:your|the|a|an|enter|please|is|are|must|should|not|of|to|for|and|or|password|passwords|invalid|"
@@ -62,7 +62,8 @@ def find(data: bytes) -> Iterator[Span]:
         if value is None:
             continue
         at, till, quoted = value
-        if _is_secret(name, data[at:till], quoted, env=_is_env(data, name, match.end(), at)):
+        beginning = data[at : min(till, at + ENOUGH)]
+        if _is_secret(name, beginning, quoted, env=_is_env(data, name, match.end(), at)):
             kind = "password" if KIND_PASSWORD.search(name) else "secret"
             yield Span(at, till, kind, rank=40)
 

@@ -41,7 +41,8 @@ class Rule:
     def find(self, data: bytes) -> Iterator[Span]:
         for match in self.regexp.finditer(data):
             start, end = match.span(1)
-            if self.check is None or self.check(data[start:end], data, start):
+            value = data[start : min(end, start + judging.ENOUGH)]
+            if self.check is None or self.check(value, data, start):
                 yield Span(start, end, self.kind, self.rank)
 
 
@@ -54,7 +55,7 @@ BASE64URL = r"[A-Za-z0-9_-]"
 
 RULES: tuple[Rule, ...] = (
     # keys of clouds
-    token("aws-access-key", "akia|asia|abia|acca", r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}"),
+    token("aws-access-key", "akia|asia|abia|acca", r"(?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16}", judging.spoken),
     Rule(
         "aws-secret-key",
         r"secret_?(?:access_?)?key",
@@ -84,7 +85,7 @@ RULES: tuple[Rule, ...] = (
         rf"(?:sk-(?:proj|svcacct|admin|or-v1)-{BASE64URL}{{20,}}|sk-[A-Za-z0-9]{{32,}}|sess-[A-Za-z0-9]{{40}})",
         judging.mixed,
     ),
-    token("huggingface-token", r"hf_[a-z]{8}|api_org_", r"(?:hf|api_org)_[A-Za-z0-9]{30,}", judging.mixed_case),
+    token("huggingface-token", r"hf_[a-z0-9]{8}|api_org_", r"(?:hf|api_org)_[A-Za-z0-9]{30,}", judging.mixed_case),
     token("groq-key", "gsk_", r"gsk_[A-Za-z0-9]{40,}"),
     token("xai-key", "xai-", r"xai-[A-Za-z0-9]{60,}"),
     token("perplexity-key", "pplx-", r"pplx-[A-Za-z0-9]{40,}"),

@@ -22,21 +22,39 @@ class Span(NamedTuple):
     rank: int = 0
 
 
+class Piece(NamedTuple):
+    """A span that can be replaced as it is, and what part of a JSON text it is in."""
+
+    span: Span
+    is_key: bool = False
+    is_number: bool = False
+
+
+class Token(NamedTuple):
+    start: int
+    end: int
+    is_number: bool
+    is_key: bool
+
+
 def splice(data: bytes, spans: Iterable[Span]) -> tuple[bytes, Counter[str]]:
     """The text with a marker for each span, and how many of each kind there are.
 
     In a JSON text only what stands inside strings is taken out (a number is replaced whole, by a
-    string), never half of an escape; markers that are there already are left alone.
+    string), never half of an escape, and keys stay different. Markers that are there already are
+    left alone.
     """
     found = _without_markers(data, _merged(spans))
-    quoted = set[Span]()
-    if _is_json(data):
-        found, quoted = _within_json(data, found)
-    parts, counts, at = [], Counter[str](), 0
-    for span in found:
-        marker = b"[redacted:%s]" % span.kind.encode()
-        parts += [data[at : span.start], b'"%s"' % marker if span in quoted else marker]
-        counts[span.kind] += 1
+    pieces = _within_json(data, found) if _is_json(data) else [Piece(span) for span in found]
+    parts, counts, keys, at = [], Counter[str](), Counter[str](), 0
+    for span, is_key, is_number in pieces:
+        kind = span.kind
+        counts[kind] += 1
+        if is_key:
+            keys[kind] += 1
+            kind += f"-{keys[kind]}" if keys[kind] > 1 else ""
+        marker = b"[redacted:%s]" % kind.encode()
+        parts += [data[at : span.start], b'"%s"' % marker if is_number else marker]
         at = span.end
     parts.append(data[at:])
     return b"".join(parts), counts
@@ -84,42 +102,43 @@ def _is_json(data: bytes) -> bool:
     return True
 
 
-def _within_json(data: bytes, spans: list[Span]) -> tuple[list[Span], set[Span]]:
-    """What of the spans can be replaced, and which of that needs quotes around its marker."""
-    kept, quoted, tokens = list[Span](), set[Span](), _tokens(data)
+def _within_json(data: bytes, spans: list[Span]) -> list[Piece]:
+    """What of the spans can be replaced: parts of strings, and whole numbers."""
+    pieces, tokens = list[Piece](), _tokens(data)
     token = next(tokens, None)
     for span in spans:
-        while token and token[1] <= span.start:
+        while token and token.end <= span.start:
             token = next(tokens, None)
-        while token and token[0] < span.end:
-            start, end, is_number, is_key = token
-            if is_number:
-                piece = span._replace(start=start, end=end)
-                quoted.add(piece)
+        while token and token.start < span.end:
+            crosses = span.start <= token.start or span.end >= token.end
+            if token.is_number:
+                part = span._replace(start=token.start, end=token.end)
             else:
-                piece = span._replace(
-                    start=_whole(data, max(span.start, start + 1), end - 1),
-                    end=_whole(data, min(span.end, end - 1), end - 1),
+                inside = token.end - 1
+                part = span._replace(
+                    start=_whole(data, max(span.start, token.start + 1), inside),
+                    end=_whole(data, min(span.end, inside), inside),
                 )
-            crosses = span.start <= start or span.end >= end
-            if piece.start < piece.end and not (is_key and crosses) and kept[-1:] != [piece]:
-                kept.append(piece)
-            if end > span.end:
+            piece = Piece(part, token.is_key, token.is_number)
+            is_new = not pieces or pieces[-1].span.end <= part.start
+            if part.start < part.end and is_new and not (token.is_key and crosses):
+                pieces.append(piece)
+            if token.end > span.end:
                 break  # the next span may begin in the same string
             token = next(tokens, None)
-    return kept, quoted & set(kept)
+    return pieces
 
 
-def _tokens(data: bytes) -> Iterator[tuple[int, int, bool, bool]]:
-    """Strings and numbers of a JSON text: start, end, whether a number, whether a key."""
+def _tokens(data: bytes) -> Iterator[Token]:
+    """Strings and numbers of a JSON text, in their order."""
     at = 0
     for string in STRING.finditer(data):
         for number in NUMBER.finditer(data, at, string.start()):
-            yield *number.span(), True, False
-        yield *string.span(), False, string.group(1) is not None
+            yield Token(*number.span(), is_number=True, is_key=False)
+        yield Token(*string.span(), is_number=False, is_key=string.group(1) is not None)
         at = string.end()
     for number in NUMBER.finditer(data, at):
-        yield *number.span(), True, False
+        yield Token(*number.span(), is_number=True, is_key=False)
 
 
 def _whole(data: bytes, at: int, limit: int) -> int:
