@@ -131,7 +131,9 @@ class Everyday:
         if dice.random() < 0.7:
             steps.append(self.slip(depth=0))
         steps += [self.check(dice.randrange(3, 9)), self.suite()]
-        return frame("write", f"Change {name}", *steps, digest=self.ticket.fix)
+        return frame(
+            "write", f"Change {name} in {path.rpartition('/')[2]}", *steps, digest=self.ticket.fix
+        )
 
     def other_places(self) -> Work:
         dice, steps = self.dice, []

@@ -78,11 +78,11 @@ def frame(type_: str, name: str, *steps: Step | Pin | Work, **fields: Any) -> Wo
 
 
 # --- What is said -------------------------------------------------------------------------------
-def ask(text: str, after: float = 150) -> Step:
+def ask(text: str, after: float = 240) -> Step:
     return Step("user_message", {"content": text}, after)
 
 
-def say(text: str, after: float = 35) -> Step:
+def say(text: str, after: float = 50) -> Step:
     return Step("assistant_message", {"content": text}, after)
 
 
@@ -100,7 +100,7 @@ def tool(name: str, arguments: dict[str, Any], out: str, *, ok: bool, took: floa
     return Step(
         "tool_call",
         {"tool_name": name, "arguments": arguments},
-        12,
+        20,
         {"tool_name": name, "success": ok, key: out},
         took,
     )
@@ -110,8 +110,8 @@ def read(path: str, out: str, **lines: int) -> Step:
     return tool("Read", {"file_path": path, **lines}, out, ok=True, took=0.3)
 
 
-def grep(pattern: str, out: str, path: str = ".") -> Step:
-    return tool("Grep", {"pattern": pattern, "path": path}, out, ok=True, took=0.6)
+def grep(pattern: str, out: str) -> Step:
+    return tool("Grep", {"pattern": pattern}, out, ok=True, took=0.6)
 
 
 def edit(path: str, old: str, new: str) -> Step:
