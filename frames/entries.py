@@ -45,8 +45,8 @@ KINDS = {
 ANCHOR_ICONS = {"FACT": "fact", "INTERFACE_CONTRACT": "contract", "TODO": "todo", "RISK": "risk"}
 # What a call is about, best first: shown beside the tool's name.
 GIST_KEYS = (
-    "command", "file_path", "path", "pattern", "query", "url", "name", "title", "text",
-    "content", "message", "description", "prompt",
+    "command", "pattern", "query", "file_path", "path", "url", "name", "title", "text", "content",
+    "message", "description", "prompt",
 )  # fmt: skip
 ARGUMENT_KEYS = ("arguments", "tool_input", "input", "args", "parameters")
 RESPONSE_KEYS = ("tool_response", "response", "result", "output", "content", "error")

@@ -39,6 +39,8 @@ class Bar:
     width: float = 0.0
     lane: int = 0
     row: int = 0
+    # From where it begins to where the next of its row does: what its name may take.
+    room: float = 0.0
     starts_before: bool = False
     ends_after: bool = False
 
@@ -197,7 +199,15 @@ def _lanes(bars: Sequence[Bar]) -> list[Band]:
             bar.row = row + bar.lane
         bands.append(Band(depth=depth, row=row, lanes=len(taken)))
         row += len(taken)
+    _rooms(bars)
     return bands
+
+
+def _rooms(bars: Sequence[Bar]) -> None:
+    begins: dict[int, float] = {}
+    for bar in sorted(bars, key=lambda b: -b.x):
+        bar.room = round(begins.get(bar.row, 100) - bar.x, 4)
+        begins[bar.row] = bar.x
 
 
 def ticks(span: timedelta) -> list[Tick]:

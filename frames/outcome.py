@@ -8,6 +8,7 @@ event, {"$digest": key} in outputs for the digest's value of that key.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,8 +22,8 @@ LISTS = {
     "filesModified": "Files", "artifacts": "Artifacts", "tests": "Tests", "testsRun": "Tests",
 }  # fmt: skip
 FIGURES = {
-    "tool_calls": "tool calls", "tool_calls_count": "tool calls", "toolCallCount": "tool calls",
-    "events": "events", "totalEvents": "events", "totalAnchors": "anchors",
+    "tool_calls": "tool call", "tool_calls_count": "tool call", "toolCallCount": "tool call",
+    "events": "event", "totalEvents": "event", "totalAnchors": "anchor",
 }  # fmt: skip
 MAX_ITEMS = 30
 
@@ -48,7 +49,9 @@ class Outcome:
 def outcome_of(frame: Frame) -> Outcome:
     digest = frame.digest if isinstance(frame.digest, Mapping) else {}
     outcome = Outcome()
-    outcome.text, outcome.text_cut = shorten(frame.digest_text.strip(), PREVIEW.text)
+    outcome.text, outcome.text_cut = shorten(
+        re.sub(r"\n{3,}", "\n\n", frame.digest_text.strip()), PREVIEW.text
+    )
     outcome.outputs = fields(own_outputs(frame.outputs, digest), PREVIEW)
     ended = digest.get("outcome") or digest.get("exitStatus")
     outcome.ended = clean(ended[:40]) if isinstance(ended, str) else ""

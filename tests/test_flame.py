@@ -87,6 +87,13 @@ def test_a_frame_of_no_duration_is_visible():
     assert flame.draw([frame(0, 0)], now=NOW).bars[0].width > 0
 
 
+def test_a_name_may_run_to_the_next_bar_of_its_row():
+    root = frame(0, 100)
+    first, second = frame(10, 11, root), frame(60, 61, root)
+    _, bars = drawn([root, first, second])
+    assert (bars[first.pk].room, bars[second.pk].room) == (50, 40)
+
+
 def test_an_end_before_the_start_is_no_negative_width():
     _, bars = drawn([frame(0, 100), odd := frame(50, 40)])
     assert bars[odd.pk].width == flame.MIN_WIDTH

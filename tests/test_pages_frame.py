@@ -56,7 +56,7 @@ def test_what_came_of_it_comes_first(acme, shop, get):
     assert outcome.lists == [
         ("Decided", ["Verify, then parse"]), ("Risks", ["Keys rotate"]), ("Artifacts", ["pr #17"]),
     ]  # fmt: skip
-    assert outcome.figures == [("tool calls", 6)]
+    assert outcome.figures == [("tool call", 6)]
     page = response.content.decode()
     assert page.index("Completed: Verifier") < page.index('id="timeline"')
     assert "12 passed" in page
@@ -77,7 +77,7 @@ def test_digests_of_newer_stores_are_read_too(shop, get):
     )
     outcome = get(frame).context["outcome"]
     assert outcome.lists == [("Decided", ["Raw body"])]
-    assert outcome.figures == [("events", 26), ("anchors", 2)]
+    assert outcome.figures == [("event", 26), ("anchor", 2)]
     assert [f.name for f in outcome.outputs] == ["tests"]
     assert "$event" in outcome.stored
 

@@ -37,6 +37,7 @@ def session(request: WorkspaceRequest, session_id: uuid.UUID) -> HttpResponse:
         {
             "session": found,
             "project": found.project,
+            "about": _about(frames),
             "live": overview.is_live(found, now),
             "frames": frames[:BARS],
             "more_frames": len(frames) > BARS,
@@ -84,6 +85,12 @@ def _timeline(
         row.frame = owner if owner is not previous else None
         previous = owner
     return {"page": page, "rows": found}
+
+
+def _about(frames: list[Frame]) -> Frame | None:
+    """The outermost frame, the latest of several: what the session was about."""
+    outermost = min((frame.depth for frame in frames), default=0)
+    return next((frame for frame in reversed(frames) if frame.depth == outermost), None)
 
 
 def _totals(frames: list[Frame]) -> dict[str, int]:
