@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -174,13 +174,18 @@ def with_leftover(rebuilt: Row, source: dict[str, Any] | None) -> Row:
 
 
 def altered(
-    found: Any, fields_of: Callable[[], dict[str, Any]], shown_as: Mapping[str, str]
+    found: Any,
+    fields_of: Callable[[], dict[str, Any]],
+    shown_as: Mapping[str, str],
+    always: Container[str] = (),
 ) -> list[str]:
     """Source columns that are kept beside `found` and whose shown value is not what it was.
 
-    What is kept beside would hide such a change from a comparison of the rebuilt row.
+    What is kept beside would hide such a change from a comparison of the rebuilt row; so would,
+    `always`, a column whose value is held elsewhere too.
     """
-    hiding = [column for column in (found.source or {}).get("raw", {}) if column in shown_as]
+    raw = (found.source or {}).get("raw", {})
+    hiding = [column for column in shown_as if column in raw or column in always]
     if not hiding:
         return []
     fields = fields_of()

@@ -11,7 +11,7 @@ from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from frames.models import Transfer
-from frames.transfer.errors import BadStore, TakenOver
+from frames.transfer.errors import BadStore, Cancelled, TakenOver
 from stackmemory.lib.tenancy import workspace_scope
 
 AGAIN = "run the import again; it goes on where it stopped"
@@ -47,8 +47,8 @@ def told(transfer: Transfer) -> Iterator[None]:
     try:
         with in_a_sentence():
             yield
-    except TakenOver:
-        raise  # the other process goes on with it
+    except (Cancelled, TakenOver):
+        raise  # as somebody wished; or the other process goes on with it
     except BadStore as problem:
         _fail(transfer, str(problem))
         raise

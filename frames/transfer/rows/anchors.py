@@ -84,7 +84,10 @@ def hidden(anchor: Anchor, row: Row) -> list[str]:
     """Columns of `row` whose value here is kept beside and whose shown one was altered."""
     fields_of = FIELDS[anchor.origin]
     return altered(
-        anchor, lambda: fields_of(Draft(row, anchor.created_at)), SHOWN_AS[anchor.origin]
+        anchor,
+        lambda: fields_of(Draft(row, anchor.created_at)),
+        SHOWN_AS[anchor.origin],
+        always={"importance"},
     )
 
 

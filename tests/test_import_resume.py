@@ -1,0 +1,218 @@
+"""Killed at any moment and run again, an import ends with exactly the rows of one clean run."""
+
+import json
+import os
+import random
+import shutil
+import sqlite3
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import psycopg
+import pytest
+from django.db import connection
+
+from frames.models import Event, Transfer
+from frames.transfer import timeline, upload
+from frames.transfer.errors import BadStore, Cancelled
+from frames.transfer.importing import Options, import_stackmemory
+from tests.stores import NOW, B, Store
+from tests.test_import_odd_rows import assert_whole, bring
+
+ROOT = Path(__file__).parents[1]
+KILLS = 12
+DUMP = """
+import json, django; django.setup()
+from django.apps import apps
+from stackmemory.lib.tenancy import workspace_scope
+from workspaces.models import Workspace
+slug = __import__("sys").argv[1]
+w = Workspace.objects.get(slug=slug)
+scope = workspace_scope(w.id); scope.__enter__()
+told = {}
+for model in apps.get_app_config("frames").get_models():
+    fields = {f.name for f in model._meta.concrete_fields}
+    out = {"id", "workspace", "created_at", "beat_at", "started_at" if model.__name__ == "Transfer" else "",
+           "finished_at", "root_id", "superseded_by", "created_by", "actor", "object_id", "user", "owner"}
+    if model.__name__ == "Transfer":
+        out |= {"tables"}
+    names = []
+    for name in sorted(fields - out):
+        field = model._meta.get_field(name)
+        if not field.is_relation:
+            names.append(name)
+        elif field.related_model.__name__ == "Project":
+            names.append(name + "__slug")
+        elif field.related_model.__name__ == "Transfer":
+            names.append(name + "__name")
+        elif field.related_model._meta.app_label == "frames":
+            names.append(name + "__source_id")
+    rows = model.unscoped.filter(workspace=w).values_list(*names)
+    told[model.__name__] = sorted(json.dumps(row, default=str) for row in rows)
+print(json.dumps(told))
+"""
+
+
+@pytest.fixture
+def database(tmp_path):
+    """The URL of a database of its own, migrated, with two workspaces."""
+    if connection.vendor == "sqlite":
+        url, drop = f"sqlite:///{tmp_path / 'own.sqlite3'}", None
+    else:
+        name = f"killed_{uuid.uuid4().hex[:10]}"
+        base = os.environ["DATABASE_URL"].rsplit("/", 1)[0]
+        with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as db:
+            db.execute(f'CREATE DATABASE "{name}"')
+        url, drop = f"{base}/{name}", name
+    env = os.environ | {
+        "DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "stackmemory.settings",
+        "VAR_DIR": str(tmp_path / "var"),
+    }  # fmt: skip
+    run(env, "manage.py", "migrate", "-v0")
+    for slug in ("clean", "killed"):
+        run(env, "manage.py", "create_workspace", "--slug", slug, "--name", slug,
+            "--owner", "a@example.com")  # fmt: skip
+    yield env
+    if drop:
+        with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as db:
+            db.execute(f'DROP DATABASE "{drop}" WITH (FORCE)')
+
+
+def run(env, *arguments):
+    done = subprocess.run(
+        [sys.executable, *arguments], cwd=ROOT, env=env, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout.strip().rpartition("\n")[2]
+
+
+def lively(path):
+    store = Store(path, B)
+    store.ordinary(frames=80, events=4)
+    for number in range(60):
+        store.event("gone", f"orphan-{number}", run_id=f"run-only-here-{number % 3}", seq=0)
+        store.add("retrieval_log", query_text="the same", strategy="x", results_count=1)
+        store.context(f"learning_{number}", type="learning")
+    store.frame("odd", name="", parent_frame_id="nowhere", created_at=5)
+    line = '{"id":"tsk-%d","title":"T","timestamp":%d,"tags":[]}\n'
+    store.beside("tasks.jsonl", "".join(line % (n % 20, NOW + n) for n in range(60)) + "{")
+    return store.done()
+
+
+def test_killed_anywhere_it_ends_like_a_clean_run(database, tmp_path):
+    path = lively(tmp_path / "context.db")
+    clean = json.loads(run(database, "-m", "tests.killed_imports", str(path), "clean"))
+    chance = random.Random(str(path))
+    # Each run goes on from where the last one was killed; together they never come to the end.
+    share = clean["statements"] // KILLS
+    points = [chance.randrange(share // 2, share) for _ in range(KILLS)]
+    points += [chance.randrange(1, 40) for _ in range(3)]
+    killed = json.loads(
+        run(database, "-m", "tests.killed_imports", str(path), "killed", *map(str, points))
+    )
+    for figure in ("rows", "adjusted", "other_tables"):
+        assert killed[figure] == clean[figure]
+    ours = json.loads(run(database, "-c", DUMP, "killed"))
+    theirs = json.loads(run(database, "-c", DUMP, "clean"))
+    for model, rows in theirs.items():
+        assert ours[model] == rows, model
+    assert len(ours["Event"]) == 80 * 4 + 60
+    command = ("manage.py", "verify_import", str(path), "--workspace", "killed", "--json")
+    assert json.loads(run(database, *command))["status"] == "ok"
+
+
+def test_two_at_once_end_like_one(database, tmp_path):
+    path = lively(tmp_path / "context.db")
+    run(database, "-m", "tests.killed_imports", str(path), "clean")
+    command = [sys.executable, "manage.py", "import_stackmemory", str(path),
+               "--workspace", "killed", "--json"]  # fmt: skip
+    both = [
+        subprocess.Popen(command, cwd=ROOT, env=database, stdout=subprocess.PIPE) for _ in range(2)
+    ]
+    said = [json.loads(p.communicate()[0].splitlines()[-1]) for p in both]
+    statuses = sorted(report["status"] for report in said)
+    assert statuses in (["done", "done"], ["done", "error"]), said
+    ours = json.loads(run(database, "-c", DUMP, "killed"))
+    theirs = json.loads(run(database, "-c", DUMP, "clean"))
+    for model in set(theirs) - {"Transfer", "TransferItem"}:
+        assert ours[model] == theirs[model], model
+
+
+class Stopped(Exception):
+    pass
+
+
+def stop_after(batches):
+    """A progress callback that raises after so many batches."""
+    left = [batches]
+
+    def progress(run):
+        left[0] -= 1
+        if left[0] == 0:
+            raise Stopped
+
+    return progress
+
+
+def test_second_process_takes_over_from_the_first(acme, tmp_path):
+    path = lively(tmp_path / "context.db")
+    seen = {}
+
+    def rival(run):
+        if not seen and run.tables["events"]["read"]:
+            seen["report"] = import_stackmemory(workspace=acme, path=path, options=Options())
+
+    with pytest.raises(BadStore, match="Another process"):
+        import_stackmemory(workspace=acme, path=path, options=Options(), on_progress=rival)
+    assert seen["report"]["rows"]["events"]["imported"] == 380
+    assert Transfer.objects.in_workspace(acme).get().state == Transfer.State.DONE
+    assert_whole(acme, path)
+
+
+def test_cancelled_import_stops_and_goes_on(acme, tmp_path, monkeypatch):
+    path = lively(tmp_path / "context.db")
+    batches = iter(range(3))
+
+    def progress(run):
+        if next(batches, None) == 1:
+            assert upload.cancel(run.transfer)
+
+    with pytest.raises(Cancelled):
+        import_stackmemory(workspace=acme, path=path, options=Options(), on_progress=progress)
+    assert Transfer.objects.in_workspace(acme).get().state == Transfer.State.CANCELLED
+    report = bring(acme, path)
+    assert report["rows"]["events"]["imported"] == 380
+    assert Transfer.objects.in_workspace(acme).count() == 1
+    assert_whole(acme, path)
+
+
+def test_failure_in_a_batch_is_told_and_resumed(acme, tmp_path, monkeypatch):
+    path = lively(tmp_path / "context.db")
+    with monkeypatch.context() as patch:
+        patch.setattr(timeline, "append_events", lambda **_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            bring(acme, path)
+    transfer = Transfer.objects.in_workspace(acme).get()
+    assert (transfer.state, Event.objects.in_workspace(acme).count()) == ("failed", 0)
+    assert "ZeroDivisionError" in transfer.error
+    report = bring(acme, path)
+    assert report["rows"]["events"]["imported"] == report["rows"]["events"]["read"] == 380
+    assert_whole(acme, path)
+
+
+def test_changed_file_is_a_new_import(acme, tmp_path):
+    path = lively(tmp_path / "context.db")
+    with pytest.raises(Stopped):
+        import_stackmemory(workspace=acme, path=path, options=Options(), on_progress=stop_after(3))
+    copy = tmp_path / "copy.db"
+    shutil.copy(path, copy)
+    store = sqlite3.connect(path)
+    store.execute("UPDATE frames SET name = name || '!'")
+    store.commit()
+    store.close()
+    report = bring(acme, path)
+    assert report["rows"]["frames"]["conflict"] > 0
+    assert Transfer.objects.in_workspace(acme).count() == 2
+    assert_whole(acme, path)
