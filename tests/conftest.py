@@ -12,6 +12,7 @@ from django.test import Client
 from django.test.client import ClientHandler
 
 from stackmemory.lib.tenancy import APP, Scope, as_owner
+from tests.append_only import let_flush_through
 from workspaces.models import Membership, User, Workspace
 
 PASSWORD = "correct horse battery staple"
@@ -24,6 +25,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for engine in ("postgresql", "sqlite"):
             if item.get_closest_marker(f"{engine}_only") and vendor != engine:
                 item.add_marker(pytest.mark.skip(reason=f"{engine} only"))
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> None:
+    let_flush_through()
 
 
 # Tests prepare rows as the owner of the tables; what they test runs as the application's role, as it

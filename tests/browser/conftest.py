@@ -1,0 +1,60 @@
+"""A real browser (Debian's chromium, driven by Playwright), or a skip that says why there is none.
+
+CHROMIUM names another binary.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+FOUND = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    if not Path(FOUND).exists():
+        pytest.skip("no chromium here: apt-get install chromium, or set CHROMIUM")
+    # Playwright's loop runs in this thread, and Django would refuse to query beside it.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=FOUND, args=ARGUMENTS)
+        yield browser
+        browser.close()
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture
+def visit(chromium: Browser, live_server: Any) -> Iterator[Callable[..., Page]]:
+    """visit() is a fresh browser; what its policy blocks or its scripts throw fails the test."""
+    cache.clear()
+    contexts, complaints = [], []
+
+    def make(**options: Any) -> Page:
+        context = chromium.new_context(base_url=live_server.url, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda line: complain(line.type, line.text))
+        return page
+
+    def complain(kind: str, text: str) -> None:
+        if kind == "error" and "Failed to load resource" not in text:  # a page answered 403 or 404
+            complaints.append(text)
+
+    yield make
+    for context in contexts:
+        context.close()
+    assert not complaints
