@@ -86,26 +86,18 @@ def fingerprint(files: list[Path], marks: Iterable[str] = ()) -> str:
 
 
 def _copy(database: Path, copy: Path, *, wal: bool) -> None:
-    """Through SQLite where that leaves no trace beside the original; else the files themselves.
-
-    A WAL database that nobody has open has no -shm file, and SQLite would make one; a hot journal
-    would be rolled back. Such a database is copied as files and recovered in the copy.
+    """Without a trace beside the original: SQLite itself would roll back a hot journal, and make a
+    -shm file for a WAL database that nobody has open. Those are copied and recovered in the copy.
     """
-    has_wal, has_shm = _wal(database).exists(), Path(f"{database}-shm").exists()
-    journal = Path(f"{database}-journal")
-    if (wal and has_wal and not has_shm) or (journal.exists() and journal.stat().st_size > 0):
-        _copy_files(database, copy)
+    if not wal or not Path(f"{database}-shm").exists():
+        _copy_files(database, copy, ("", "-wal") if wal else ("", "-journal"))
         return
-    flags = "mode=ro" if not wal else "mode=ro&readonly_shm=1" if has_shm else "mode=ro&immutable=1"
-    if "immutable" in flags:
-        with _shared_lock(database):
-            pass
     try:
-        _backup(f"{database.resolve().as_uri()}?{flags}", copy)
+        _backup(f"{database.resolve().as_uri()}?mode=ro&readonly_shm=1", copy)
     except sqlite3.OperationalError as problem:
         if _means_locked(problem):
             raise _locked(database) from None
-        _copy_files(database, copy)
+        _copy_files(database, copy, ("", "-wal"))
     except sqlite3.DatabaseError as problem:
         raise _damaged(database, problem) from None
 
@@ -125,18 +117,22 @@ def _backup(uri: str, copy: Path) -> None:
         source.close()
 
 
-def _copy_files(database: Path, copy: Path) -> None:
-    """Copy database, WAL and journal; try again when one of them changed meanwhile."""
+def _copy_files(database: Path, copy: Path, suffixes: tuple[str, ...]) -> None:
+    """Copy under a reader's lock, under which a database without WAL stays as it is.
+
+    A journal may go on growing meanwhile: it speaks of changes that are not in the database yet.
+    A WAL may not, so that is tried again.
+    """
+    parts = [Path(f"{database}{suffix}") for suffix in suffixes if suffix != "-journal"]
     for _ in range(5):
-        before = _stamps(database)
         with _shared_lock(database):
-            for suffix in ("", "-wal", "-journal"):
+            before = _stamps(parts)
+            for suffix in suffixes:
                 Path(f"{copy}{suffix}").unlink(missing_ok=True)
-                part = Path(f"{database}{suffix}")
-                if part.exists():
-                    shutil.copyfile(part, f"{copy}{suffix}")
-        if _stamps(database) == before:
-            return
+                with suppress(FileNotFoundError):
+                    shutil.copyfile(f"{database}{suffix}", f"{copy}{suffix}")
+            if _stamps(parts) == before:
+                return
     raise BadStore(f"{database} is being written to without pause; stop its owner and try again.")
 
 
@@ -159,15 +155,14 @@ def _shared_lock(database: Path) -> Iterator[None]:
                     break  # a file system without locks
                 if time.monotonic() > deadline:
                     raise _locked(database) from None
-                time.sleep(0.1)
+                time.sleep(0.002)  # the gap between two commits of a busy owner
             finally:
                 with suppress(OSError):
                     fcntl.lockf(file, fcntl.LOCK_UN, 1, PENDING_BYTE)
         yield
 
 
-def _stamps(database: Path) -> list[tuple[int, int]]:
-    parts = [Path(f"{database}{suffix}") for suffix in ("", "-wal", "-journal")]
+def _stamps(parts: list[Path]) -> list[tuple[int, int]]:
     return [(s.st_size, s.st_mtime_ns) for p in parts if p.exists() for s in [p.stat()]]
 
 
