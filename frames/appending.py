@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any, Literal
 
 from django.utils import timezone
@@ -33,7 +34,10 @@ Outcome = Literal["created", "duplicate", "rejected"]
 
 @dataclass(slots=True)
 class EventIn:
-    """An event as a client sends it. `frame` is our id or the client's own (`source_id`)."""
+    """An event as a client sends it. `frame` is our id or the client's own (`source_id`).
+
+    `arrived_at` is when it happened as far as is known where that is no part of its identity.
+    """
 
     frame: str
     type: str
@@ -41,6 +45,7 @@ class EventIn:
     source_id: str | None = None
     occurred_at: datetime | None = None
     seq: int | None = None
+    arrived_at: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -121,7 +126,7 @@ def _prepare(
 ) -> list[tuple[int, NewEvent, int]]:
     """(number, row, redactions) for each event, redacted and with its id."""
     redactor = redactor_for(actor.workspace)
-    timeless = _timeless_ids(actor, [e.source_id for _, e in accepted if _is_timeless(e)])
+    timeless = _timeless_ids(actor, [event for _, event in accepted if _is_timeless(event)])
     now = timezone.now()
     counts: dict[uuid.UUID, int] = {}
     prepared = []
@@ -164,24 +169,35 @@ def _is_timeless(event: EventIn) -> bool:
     return event.source_id is not None and event.occurred_at is None
 
 
-def _timeless_ids(
-    actor: Actor, source_ids: Sequence[str | None]
-) -> dict[str, tuple[uuid.UUID, datetime]]:
+def was_appended(actor: Actor, source_id: str) -> bool:
+    """Whether an event of this id that came without a time is there already."""
+    keys = EventKey.objects.in_workspace(actor.workspace)
+    return keys.filter(digest=_digest(source_id)).exists()
+
+
+def _timeless_ids(actor: Actor, events: Sequence[EventIn]) -> dict[str, tuple[uuid.UUID, datetime]]:
     """The id and time of events whose source fixes no time: those of their first arrival."""
-    names = {source_id: _digest(source_id) for source_id in source_ids if source_id is not None}
+    names = {e.source_id: (_digest(e.source_id), e.arrived_at) for e in events if e.source_id}
     if not names:
         return {}
     now = timezone.now()
     EventKey.unscoped.bulk_create(
         [
-            EventKey(workspace=actor.workspace, digest=name, event_id=uuid7(), occurred_at=now)
-            for name in sorted(set(names.values()))  # sorted: two writers lock in one order
+            EventKey(
+                workspace=actor.workspace,
+                digest=digest,
+                event_id=event_id(actor.workspace, digest, at, 0) if at else uuid7(),
+                occurred_at=at or now,
+            )
+            # sorted, so that two writers lock in one order
+            for digest, at in sorted(names.values(), key=itemgetter(0))
         ],
         ignore_conflicts=True,
     )
-    keys = EventKey.objects.in_workspace(actor.workspace).filter(digest__in=names.values())
+    digests = [digest for digest, _ in names.values()]
+    keys = EventKey.objects.in_workspace(actor.workspace).filter(digest__in=digests)
     known = {d: (id_, at) for d, id_, at in keys.values_list("digest", "event_id", "occurred_at")}
-    return {source_id: known[name] for source_id, name in names.items()}
+    return {source_id: known[digest] for source_id, (digest, _) in names.items()}
 
 
 def _digest(source_id: str) -> str:
