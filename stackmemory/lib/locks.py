@@ -13,6 +13,21 @@ def transaction_lock(name: str) -> None:
     SQLite lets one transaction write at a time and needs no more than that.
     """
     if connection.vendor == "postgresql":
-        key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [key])
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_key(name)])
+
+
+def try_transaction_lock(name: str) -> bool:
+    """Take the lock of this name until our transaction ends; False if another one holds it.
+
+    On SQLite it is always ours: a transaction that may write has all writing to itself.
+    """
+    if connection.vendor != "postgresql":
+        return True
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_key(name)])
+        return bool(cursor.fetchone()[0])
+
+
+def _key(name: str) -> int:
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big", signed=True)

@@ -1,6 +1,8 @@
 from workspaces.models.api_key import ApiKey
 from workspaces.models.audit import Audit, AuditHead
+from workspaces.models.idempotency_key import IdempotencyKey
 from workspaces.models.invitation import Invitation
+from workspaces.models.limit import Bucket, Limit, LimitName, PlanLimit, Spending
 from workspaces.models.login_place import LoginPlace
 from workspaces.models.membership import Membership
 from workspaces.models.tenant import (
@@ -18,9 +20,15 @@ __all__ = [
     "ApiKey",
     "Audit",
     "AuditHead",
+    "Bucket",
+    "IdempotencyKey",
     "Invitation",
+    "Limit",
+    "LimitName",
     "LoginPlace",
     "Membership",
+    "PlanLimit",
+    "Spending",
     "TenantManager",
     "TenantModel",
     "TenantQuerySet",

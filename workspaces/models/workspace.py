@@ -34,6 +34,8 @@ class Workspace(models.Model):
     slug = models.CharField(max_length=50, unique=True, validators=[slug_validator])
     name = models.CharField(max_length=100)
     settings = models.JSONField(default=dict, blank=True)
+    # Which limits it has (PlanLimit), save those it has of its own (Limit).
+    plan = models.CharField(max_length=30, default="standard")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     # Deleted by an owner, who can restore it for a week; then erased: an empty row that carries
     # the audit chain and nothing else.

@@ -1,0 +1,109 @@
+"""Doing a write once, however often it is asked for: the `Idempotency-Key` header.
+
+The answer is kept in the transaction that did the work, so there is one exactly when the work is
+done. While the first request runs, its transaction holds a lock of the key's name; whoever repeats
+it meanwhile is told to come back. A killed process leaves neither lock nor row.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import uuid
+from datetime import timedelta
+
+from django.utils import timezone
+
+from stackmemory.lib.locks import try_transaction_lock
+from stackmemory.lib.refusal import Conflict, Refusal
+from stackmemory.lib.tenancy import system_scope
+from workspaces.models import IdempotencyKey, Workspace
+
+KEPT = timedelta(hours=24)
+NAME = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+class BadName(Refusal):
+    def __init__(self) -> None:
+        super().__init__(
+            "invalid",
+            "An Idempotency-Key is 1 to 255 visible ASCII characters, for example a UUID.",
+            field="Idempotency-Key",
+        )
+
+
+class InProgress(Conflict):
+    """The first request of this name has not ended."""
+
+    retry_after = 1
+
+    def __init__(self) -> None:
+        super().__init__(
+            "in_progress",
+            "A request with this Idempotency-Key is being carried out. Ask again in a second.",
+            field="Idempotency-Key",
+        )
+
+
+class Reused(Refusal):
+    """The name was used for another request."""
+
+    status = 422
+
+    def __init__(self) -> None:
+        super().__init__(
+            "idempotency_key_reused",
+            "This Idempotency-Key was used for another request. Take a new one for each request.",
+            field="Idempotency-Key",
+        )
+
+
+def check_name(name: str) -> None:
+    if not NAME.fullmatch(name):
+        raise BadName
+
+
+def fingerprint(method: str, path: str, body: bytes) -> str:
+    """What makes two requests the same."""
+    digest = hashlib.sha256(f"{method} {path}\n".encode("utf-8", "surrogatepass"))
+    digest.update(body)
+    return digest.hexdigest()
+
+
+def begin(
+    workspace: Workspace, api_key_id: uuid.UUID, name: str, print_: str
+) -> IdempotencyKey | None:
+    """Hold the name until the transaction ends; the answer it was given before, if any.
+
+    Raises InProgress and Reused.
+    """
+    if not try_transaction_lock(f"idempotency:{api_key_id}:{name}"):
+        raise InProgress
+    since = timezone.now() - KEPT
+    rows = IdempotencyKey.objects.in_workspace(workspace)
+    known = rows.filter(api_key_id=api_key_id, name=name, created_at__gt=since).first()
+    if known is not None and known.fingerprint != print_:
+        raise Reused
+    return known
+
+
+def keep(
+    workspace: Workspace, api_key_id: uuid.UUID, name: str, print_: str, status: int, body: str
+) -> None:
+    """Remember the answer for a day."""
+    rows = IdempotencyKey.objects.in_workspace(workspace)
+    rows.filter(api_key_id=api_key_id, name=name, created_at__lte=timezone.now() - KEPT).delete()
+    row = IdempotencyKey(
+        workspace=workspace, api_key_id=api_key_id, name=name, fingerprint=print_,
+        status=status, body=body,
+    )  # fmt: skip
+    IdempotencyKey.unscoped.bulk_create([row], ignore_conflicts=True)
+
+
+def forget() -> int:
+    """For the worker: drop what is a day old."""
+    with system_scope():
+        old = IdempotencyKey.objects.across_workspaces().filter(
+            created_at__lte=timezone.now() - KEPT
+        )
+        return old._raw_delete(old.db)

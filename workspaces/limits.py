@@ -1,0 +1,185 @@
+"""Limits and quotas: how many requests a key may make, how many events a workspace may append.
+
+Amounts are rows: a plan's (PlanLimit), or a workspace's own (Limit), which goes before it. Counting
+is one conditional statement on one row, so that however many ask at once, no more is given out than
+there is, and being refused uses nothing up.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+from django.utils import timezone
+
+from stackmemory.lib.refusal import Refusal
+from stackmemory.lib.uuid7 import uuid7
+from workspaces.models import Bucket, Limit, LimitName, Spending, Workspace
+
+MINUTE = 60.0
+
+# What a workspace may use of one thing: its own limit, or else its plan's.
+AMOUNT = (
+    "SELECT amount FROM (SELECT 0 AS place, amount FROM workspaces_limit"
+    " WHERE workspace_id = %s AND name = %s"
+    " UNION ALL SELECT 1 AS place, amount FROM workspaces_planlimit WHERE plan = %s AND name = %s"
+    ") AS found ORDER BY place LIMIT 1"
+)
+# What a bucket holds by now: what was left, and what has flowed in since.
+FILLED = (
+    "(b.tokens + CASE WHEN excluded.stamp > b.stamp"
+    f" THEN (excluded.stamp - b.stamp) * excluded.capacity / {MINUTE} ELSE 0 END)"
+)
+TAKE = (
+    "INSERT INTO workspaces_bucket AS b"
+    " (id, created_at, workspace_id, subject, capacity, tokens, stamp)"
+    f" SELECT %s, %s, %s, %s, amount, amount - 1, %s FROM ({AMOUNT}) AS own WHERE amount >= 1"
+    " ON CONFLICT (workspace_id, subject) DO UPDATE SET capacity = excluded.capacity,"
+    f" tokens = CASE WHEN {FILLED} < excluded.capacity THEN {FILLED} ELSE excluded.capacity END - 1,"
+    " stamp = CASE WHEN excluded.stamp > b.stamp THEN excluded.stamp ELSE b.stamp END"
+    f" WHERE {FILLED} >= 1 RETURNING capacity, tokens"
+)
+SPEND = (
+    "INSERT INTO workspaces_spending AS s (id, created_at, workspace_id, name, period, amount)"
+    " SELECT %s, %s, %s, %s, %s, %s WHERE %s <= %s"
+    " ON CONFLICT (workspace_id, name, period) DO UPDATE SET amount = s.amount + excluded.amount"
+    " WHERE s.amount + excluded.amount <= %s RETURNING amount"
+)
+
+
+class TooMany(Refusal):
+    """More requests than the key may make. `retry_after` seconds from now there is room again."""
+
+    status = 429
+
+    def __init__(self, allowance: Allowance) -> None:
+        self.allowance, self.retry_after = allowance, allowance.retry_after
+        super().__init__(
+            "rate_limited",
+            f"This key may make {allowance.limit} requests a minute."
+            f" Wait {self.retry_after} seconds, then go on.",
+        )
+
+
+class QuotaExceeded(Refusal):
+    """The workspace has used up what it may write. Reading goes on."""
+
+    status = 402
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a key may still do. `reset` is in how many seconds all of it is back."""
+
+    limit: int
+    remaining: int
+    reset: int
+    retry_after: int = 0
+
+
+def take(workspace: Workspace, subject: uuid.UUID, now: float | None = None) -> Allowance | None:
+    """Take one request from a key's bucket; None where its workspace has no such limit.
+
+    A full bucket holds a minute's requests and fills evenly. Raises TooMany, and then nothing was
+    taken.
+    """
+    now = time.time() if now is None else now
+    asked = _asked(workspace, LimitName.REQUESTS)
+    row = _write(TAKE, [*_new_row(workspace), _uuid(subject), now, *asked])
+    if row is not None:
+        capacity, tokens = row
+        reset = math.ceil((capacity - tokens) * MINUTE / capacity)
+        return Allowance(int(capacity), int(tokens), reset)
+    amount = allowed(workspace, LimitName.REQUESTS)
+    if amount is None:
+        return None
+    raise TooMany(_refused(workspace, subject, amount, now))
+
+
+def allowed(workspace: Workspace, name: str) -> int | None:
+    """How much a workspace may use; None for as much as it likes."""
+    with connection.cursor() as cursor:
+        cursor.execute(AMOUNT, _asked(workspace, name))
+        row = cursor.fetchone()
+    return row[0] if row else None
+
+
+def spend_events(workspace: Workspace, amount: int) -> None:
+    """Count events against this month's quota. Raises QuotaExceeded, and then none is counted.
+
+    Writers of one workspace queue here until they commit, so call it late in a transaction.
+    """
+    limit = allowed(workspace, LimitName.EVENTS)
+    if limit is None or not amount:
+        return
+    counted = [LimitName.EVENTS.value, period(), amount]
+    values = [*_new_row(workspace), *counted, amount, limit, limit]
+    if _write(SPEND, values) is None:
+        left = max(limit - spent(workspace, LimitName.EVENTS), 0)
+        raise QuotaExceeded(
+            "quota_exceeded",
+            f"This workspace may append {limit} events a month and has {left} left; this would be"
+            f" {amount}. Reading goes on. An owner can raise the quota.",
+        )
+
+
+def check_room(workspace: Workspace) -> None:
+    """Raise QuotaExceeded when the month's quota is used up: then all writing rests."""
+    limit = allowed(workspace, LimitName.EVENTS)
+    if limit is not None and spent(workspace, LimitName.EVENTS) >= limit:
+        raise QuotaExceeded(
+            "quota_exceeded",
+            f"This workspace has used up its {limit} events of this month. Reading goes on. An"
+            " owner can raise the quota.",
+        )
+
+
+def spent(workspace: Workspace, name: str, now: datetime | None = None) -> int:
+    """What a workspace has used in this period."""
+    rows = Spending.objects.in_workspace(workspace).filter(name=name, period=period(now))
+    return rows.values_list("amount", flat=True).first() or 0
+
+
+def period(now: datetime | None = None) -> str:
+    """The month in UTC, as Spending names it."""
+    return (now or timezone.now()).strftime("%Y-%m")
+
+
+def set_limit(workspace: Workspace, name: str, amount: int | None) -> None:
+    """Give a workspace a limit of its own; None lets it use as much as it likes."""
+    Limit.unscoped.update_or_create(workspace=workspace, name=name, defaults={"amount": amount})
+
+
+def _refused(workspace: Workspace, subject: uuid.UUID, limit: int, now: float) -> Allowance:
+    """How long until there is a token again."""
+    if limit < 1:
+        return Allowance(limit, 0, 60, 60)
+    bucket = Bucket.objects.in_workspace(workspace).filter(subject=subject).first()
+    tokens = bucket.tokens + max(now - bucket.stamp, 0) * limit / MINUTE if bucket else 0.0
+    wait = math.ceil(max(1 - tokens, 0) * MINUTE / limit)
+    return Allowance(limit, 0, math.ceil((limit - tokens) * MINUTE / limit), max(wait, 1))
+
+
+def _write(sql: str, values: list[Any]) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        return cursor.fetchone()
+
+
+def _new_row(workspace: Workspace) -> list[Any]:
+    """id, created_at and workspace, as the engine takes them."""
+    now = connection.ops.adapt_datetimefield_value(timezone.now())
+    return [_uuid(uuid7()), now, _uuid(workspace.pk)]
+
+
+def _asked(workspace: Workspace, name: str) -> list[Any]:
+    return [_uuid(workspace.pk), str(name), workspace.plan, str(name)]
+
+
+def _uuid(value: uuid.UUID) -> Any:
+    return value if connection.features.has_native_uuid_field else value.hex
