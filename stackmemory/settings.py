@@ -97,9 +97,11 @@ INSTALLED_APPS = [
     "stackmemory.apps.StackMemoryConfig",
     "workspaces",
     "frames",
+    "search",
 ]
 MIDDLEWARE = [
     "stackmemory.health.ProbeMiddleware",
+    "stackmemory.answers.AnswerMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -279,6 +281,10 @@ Q_CLUSTER = {
     "label": "Jobs",
     "sync": env.bool("JOBS_IN_PROCESS", default=False),
 }
+
+# --- Search -----------------------------------------------------------------------------------
+# local: a small model that comes with the installation; none: by words alone.
+EMBEDDINGS = env.str("EMBEDDINGS", default="local")
 
 # --- Logs -------------------------------------------------------------------------------------
 LOGGING = {

@@ -1,0 +1,1 @@
+"""FIND: documents made of what workspaces hold, and the search over them."""

@@ -1,0 +1,66 @@
+"""Giving documents their vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from uuid import UUID
+
+from django.db.models import Exists, F, OuterRef
+
+from search.embedders import Embedder
+from search.models import Document, Embedding
+from stackmemory.lib.tenancy import workspace_scope
+from workspaces.models import Workspace
+
+BATCH = 64
+# The model reads about so many characters; the rest would only be cut off.
+READ = 1_200
+
+
+def embed_missing(
+    *, workspace: Workspace, model: Embedder, on_progress: Callable[[int], None] | None = None
+) -> int:
+    """Vectors for documents that have none by this model or whose content has changed since."""
+    total, last = 0, None
+    while True:
+        with workspace_scope(workspace.id):
+            documents = _lacking(workspace, model.name, after=last)
+        if not documents:
+            return total
+        vectors = model.embed([spoken(document) for document in documents])
+        with workspace_scope(workspace.id):
+            Embedding.unscoped.bulk_create(
+                [
+                    Embedding(
+                        workspace=workspace, document=document, model=model.name,
+                        dimension=model.dimension, content_hash=document.content_hash,
+                        vector=vector,
+                    )
+                    for document, vector in zip(documents, vectors, strict=True)
+                ],
+                update_conflicts=True,
+                unique_fields=["document", "model"],
+                update_fields=["vector", "content_hash", "dimension"],
+            )  # fmt: skip
+        total += len(documents)
+        last = documents[-1].pk
+        if on_progress is not None:
+            on_progress(len(documents))
+
+
+def spoken(document: Document) -> str:
+    """A document as the model reads it."""
+    head = f"{document.who}: " if document.who else ""
+    return f"{head}{document.text[:READ]} ({document.at:%d %B %Y})"
+
+
+def _lacking(workspace: Workspace, model: str, *, after: UUID | None) -> list[Document]:
+    fresh = Embedding.unscoped.filter(
+        workspace=workspace, document=OuterRef("pk"), model=model,
+        content_hash=OuterRef("content_hash"),
+    )  # fmt: skip
+    rows = Document.objects.in_workspace(workspace).filter(~Exists(fresh))
+    if after is not None:
+        rows = rows.filter(pk__gt=after)
+    fields = ("id", "workspace_id", "who", "text", "at", "content_hash")
+    return list(rows.only(*fields).order_by(F("pk"))[:BATCH])

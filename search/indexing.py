@@ -1,0 +1,100 @@
+"""Keeping documents in step with what they are made of: in batches, in jobs, as often as one likes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef
+
+from frames.models import Anchor, Event, Frame, Task
+from search.documents import of_anchor, of_event, of_frame, of_task
+from search.models import Document
+from stackmemory.lib.tenancy import workspace_scope
+from workspaces.models import Workspace
+
+BATCH = 500
+FIELDS = (
+    "project", "frame", "session_id", "private_to", "type", "title", "text", "who", "at", "place",
+    "superseded", "pinned", "aliases", "score", "terms", "length", "content_hash",
+)  # fmt: skip
+MAKERS: dict[str, tuple[Any, Callable[[Any], Document | None], tuple[str, ...]]] = {
+    Document.Kind.FRAME: (Frame, of_frame, ()),
+    Document.Kind.ANCHOR: (Anchor, of_anchor, ("frame",)),
+    Document.Kind.TASK: (Task, of_task, ("frame",)),
+    Document.Kind.EVENT: (Event, of_event, ("frame",)),
+}
+
+
+def index(*, workspace: Workspace, kind: str, ids: Sequence[UUID]) -> int:
+    """Make or renew the documents of these objects; remove those of objects that are gone.
+
+    Returns how many were written. Unchanged ones are left alone.
+    """
+    model, maker, related = MAKERS[kind]
+    written = 0
+    for start in range(0, len(ids), BATCH):
+        part = list(ids[start : start + BATCH])
+        rows = model.objects.in_workspace(workspace).filter(pk__in=part).select_related(*related)
+        made = {row.pk: document for row in rows if (document := maker(row)) is not None}
+        documents = Document.objects.in_workspace(workspace).filter(kind=kind)
+        known = dict(documents.filter(object_id__in=part).values_list("object_id", "content_hash"))
+        gone = set(known) - set(made)
+        if gone:
+            documents.filter(object_id__in=gone).delete()
+        changed = [d for id_, d in made.items() if known.get(id_) != d.content_hash]
+        Document.unscoped.bulk_create(
+            changed,
+            update_conflicts=True,
+            unique_fields=["workspace", "kind", "object_id"],
+            update_fields=FIELDS,
+        )
+        written += len(changed)
+    return written
+
+
+def reindex(
+    *,
+    workspace: Workspace,
+    everything: bool = False,
+    on_progress: Callable[[int], None] | None = None,
+) -> int:
+    """Index what has no document yet, or `everything`; each batch in its own transaction."""
+    total = 0
+    for kind in (
+        Document.Kind.ANCHOR,
+        Document.Kind.FRAME,
+        Document.Kind.TASK,
+        Document.Kind.EVENT,
+    ):
+        for ids in _batches(workspace, kind, everything=everything):
+            with workspace_scope(workspace.id):
+                total += index(workspace=workspace, kind=kind, ids=ids)
+            if on_progress is not None:
+                on_progress(len(ids))
+    return total
+
+
+def _batches(workspace: Workspace, kind: str, *, everything: bool) -> Iterator[list[UUID]]:
+    """Ids in their own order, a batch at a time; without `everything` those lacking a document."""
+    model = MAKERS[kind][0]
+    last: UUID | None = None
+    while True:
+        with workspace_scope(workspace.id):
+            rows = model.objects.in_workspace(workspace)
+            if not everything:
+                there = Document.unscoped.filter(kind=kind, object_id=OuterRef("pk"))
+                rows = rows.filter(~Exists(there.filter(workspace=workspace)))
+            if last is not None:
+                rows = rows.filter(pk__gt=last)
+            ids = list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH])
+        if not ids:
+            return
+        yield ids
+        last = ids[-1]
+
+
+def forget(*, workspace: Workspace, object_ids: Iterable[UUID]) -> None:
+    """Remove the documents of erased objects at once."""
+    Document.objects.in_workspace(workspace).filter(object_id__in=list(object_ids)).delete()

@@ -1,0 +1,4 @@
+from search.models.document import Document
+from search.models.embedding import Embedding
+
+__all__ = ["Document", "Embedding"]
