@@ -61,7 +61,7 @@ def test_removed_member_loses_access_at_once(login, alice, bob, acme):
     assert "Acme" not in theirs.get("/workspaces/").text
 
 
-def test_removal_names_the_keys_that_go_on_working(login, alice, bob, acme):
+def test_removal_names_the_keys_that_end_with_the_person(login, alice, bob, acme):
     api_keys.create(workspace=acme, name="deploy bot", scopes=["read"], actor=bob)
     page = login(alice).get(f"/w/acme/members/{of(acme, bob).pk}/remove/").text
     assert "deploy bot" in page

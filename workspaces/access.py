@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 
 VIEW = frozenset({"read"})
 MEMBER = VIEW | {"write"}
@@ -21,7 +21,7 @@ PERMISSIONS: dict[str, frozenset[str]] = {
     "owner": OWNER,
 }
 
-View = Callable[..., HttpResponse]
+View = Callable[..., Any]
 
 
 def may(role: str, permission: str) -> bool:
@@ -37,7 +37,7 @@ def requires(permission: str) -> Callable[[View], View]:
 
     def decorate(view: View) -> View:
         @wraps(view)
-        def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
             if not may(request.membership.role, permission):  # type: ignore[attr-defined]
                 raise PermissionDenied(f"Your role does not include “{permission}”.")
             return view(request, *args, **kwargs)

@@ -28,6 +28,7 @@ from django.utils import timezone
 from stackmemory.lib.tenancy import secret_scope
 from workspaces import audit
 from workspaces.models import ApiKey, User, Workspace
+from workspaces.origin import person_of
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 PATTERN = re.compile(r"sm_([0-9A-Za-z]{10})_[0-9A-Za-z]{32}[0-9A-Za-z]{6}", re.ASCII)
@@ -56,7 +57,7 @@ def create(
     """
     with transaction.atomic():
         key, text = _new(workspace, name.strip(), _checked(scopes), project_id, expires_at)
-        key.created_by = actor or (request.user if request else None)
+        key.created_by = actor or person_of(request)
         key.save(force_insert=True)
         audit.record(
             workspace=workspace,
@@ -126,7 +127,7 @@ def rotate(
             old.project_id,
             now + lifetime if lifetime else None,
         )
-        new.created_by = request.user
+        new.created_by = person_of(request)
         new.save(force_insert=True)
         until = min(old.expires_at or now + overlap, now + overlap)
         ApiKey.objects.in_workspace(key.workspace).filter(pk=old.pk).update(

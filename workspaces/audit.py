@@ -72,7 +72,8 @@ def record(
     """
     if action not in ACTIONS:
         raise ValueError(f"Unknown audit action {action!r}: add it to workspaces.audit.ACTIONS.")
-    if actor is None and key is None and request is not None and request.user.is_authenticated:
+    key = key or getattr(request, "api_key", None)
+    if actor is None and request is not None and request.user.is_authenticated:
         actor = request.user
     details = {
         "actor": actor.email if actor else None,
@@ -82,7 +83,6 @@ def record(
         "after": after,
         **_origin(request),
     }
-    is_object = isinstance(target, models.Model)
     with transaction.atomic():
         head = _locked_head(workspace)
         entry = Audit(
@@ -92,12 +92,12 @@ def record(
             action=action,
             actor_id=actor.pk if actor else None,
             key_id=key.pk if key else None,
-            target=target._meta.model_name if is_object else "",
-            target_id=str(target.pk) if is_object else "",
             details=_canonical({k: v for k, v in details.items() if v is not None and v != ""}),
             salt=secrets.token_hex(16),
         )
-        entry.details_digest = details_digest(entry.salt, entry.details)
+        if isinstance(target, models.Model):
+            entry.target, entry.target_id = target._meta.model_name or "", str(target.pk)
+        entry.details_digest = details_digest(entry.salt or "", entry.details or "")
         entry.hash = chained(head.hash, entry)
         entry.save(force_insert=True)
         AuditHead.unscoped.filter(pk=head.pk).update(seq=entry.seq, hash=entry.hash)

@@ -29,8 +29,9 @@ class AuditFilter(forms.Form):
         keys = [
             (f"key:{key.pk}", f"Key {key.name}") for key in workspace.apikeys.order_by("-id")[:100]
         ]
-        self.fields["who"].choices = [("", "Anybody"), *people, *keys, ("none", "Nobody (command)")]
-        self.fields["what"].choices = [("", "Anything"), *ACTIONS.items()]
+        fields: dict[str, Any] = self.fields
+        fields["who"].choices = [("", "Anybody"), *people, *keys, ("none", "Nobody (command)")]
+        fields["what"].choices = [("", "Anything"), *ACTIONS.items()]
 
     def entries(self) -> Any:
         """The entries asked for, newest first once ordered by -seq."""

@@ -82,7 +82,8 @@ class InviteForm(forms.Form):
 
     def __init__(self, *args: Any, owners: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["role"].choices = role_choices(owners)
+        fields: dict[str, Any] = self.fields
+        fields["role"].choices = role_choices(owners)
 
 
 class RoleForm(forms.Form):
@@ -113,8 +114,9 @@ class TransferForm(forms.Form):
     def __init__(self, *args: Any, workspace: Workspace, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         others = workspace.memberships.exclude(user=user).select_related("user")
-        self.fields["member"].queryset = others.order_by("user__email")
-        self.fields["member"].label_from_instance = lambda one: f"{one.user} ({one.user.email})"
+        field: Any = self.fields["member"]
+        field.queryset = others.order_by("user__email")
+        field.label_from_instance = lambda one: f"{one.user} ({one.user.email})"
 
 
 class KeyForm(forms.Form):
@@ -134,7 +136,8 @@ class KeyForm(forms.Form):
         # Reached through the workspace: projects are an app above this one.
         self.projects = {str(p.pk): p for p in workspace.projects.order_by("name")}
         choices = [(pk, project.name) for pk, project in self.projects.items()]
-        self.fields["project"].choices = [("", "All projects"), *choices]
+        fields: dict[str, Any] = self.fields
+        fields["project"].choices = [("", "All projects"), *choices]
 
     def clean_expires(self) -> datetime | None:
         days = self.cleaned_data["expires"]

@@ -20,6 +20,8 @@ from django.utils import timezone
 from stackmemory.lib.tenancy import secret_scope, workspace_scope
 from workspaces import audit, mail
 from workspaces.models import Invitation, Membership, User, Workspace
+from workspaces.origin import person_of
+from workspaces.request import PersonRequest
 
 LIFETIME = timedelta(days=7)
 SESSION_KEY = "invitation"
@@ -44,7 +46,7 @@ def invite(*, workspace: Workspace, email: str, role: str, request: HttpRequest)
             email=email,
             role=role,
             token_digest=_digest(token),
-            invited_by=request.user,
+            invited_by=person_of(request),
             expires_at=timezone.now() + LIFETIME,
         )
         audit.record(
@@ -54,7 +56,7 @@ def invite(*, workspace: Workspace, email: str, role: str, request: HttpRequest)
             after={"email": email, "role": role},
             request=request,
         )
-        _mail(invitation, token, request.user)
+        _mail(invitation, token, person_of(request))
     return invitation
 
 
@@ -74,7 +76,7 @@ def resend(invitation: Invitation, *, request: HttpRequest) -> None:
             target=invitation,
             request=request,
         )
-        _mail(invitation, token, request.user)
+        _mail(invitation, token, person_of(request))
 
 
 def revoke(invitation: Invitation, *, request: HttpRequest) -> None:
@@ -124,7 +126,7 @@ def is_for(invitation: Invitation, user: User) -> bool:
     return user.emailaddress_set.filter(email=invitation.email, verified=True).exists()
 
 
-def accept(invitation: Invitation, *, request: HttpRequest) -> Membership | None:
+def accept(invitation: Invitation, *, request: PersonRequest) -> Membership | None:
     """Make the request's person a member; None if the invitation stopped being acceptable.
 
     Of two at once one wins. Who is a member already keeps their role. The caller has checked
@@ -166,7 +168,7 @@ def _digest(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
 
 
-def _mail(invitation: Invitation, token: str, inviter: User) -> None:
+def _mail(invitation: Invitation, token: str, inviter: User | None) -> None:
     mail.send(
         "invitation",
         to=invitation.email,

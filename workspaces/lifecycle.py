@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-
 from django.db import transaction
-from django.http import HttpRequest
 from django.utils import timezone
 
 from stackmemory.lib.tenancy import workspace_scope
 from workspaces import audit
 from workspaces.models import Membership, User, Workspace
+from workspaces.models.workspace import GRACE
+from workspaces.request import PersonRequest
 
-# How long an owner can take a deletion back.
-GRACE = timedelta(days=7)
 
-
-def create(*, slug: str, name: str, owner: User, request: HttpRequest | None = None) -> Workspace:
+def create(*, slug: str, name: str, owner: User, request: PersonRequest | None = None) -> Workspace:
     """Make a workspace with its first owner. Raises IntegrityError where the slug is taken."""
     with transaction.atomic():
         workspace = Workspace.objects.create(slug=slug, name=name)
@@ -32,7 +28,7 @@ def create(*, slug: str, name: str, owner: User, request: HttpRequest | None = N
     return workspace
 
 
-def rename(workspace: Workspace, *, name: str, slug: str, request: HttpRequest) -> None:
+def rename(workspace: Workspace, *, name: str, slug: str, request: PersonRequest) -> None:
     """Give it another name or address. Raises IntegrityError where the slug is taken."""
     before = {"name": workspace.name, "slug": workspace.slug}
     after = {"name": name, "slug": slug}
@@ -51,7 +47,7 @@ def rename(workspace: Workspace, *, name: str, slug: str, request: HttpRequest) 
         )
 
 
-def delete(workspace: Workspace, *, request: HttpRequest) -> None:
+def delete(workspace: Workspace, *, request: PersonRequest) -> None:
     """Close a workspace to everybody; after GRACE its contents are erased."""
     with transaction.atomic():
         now = timezone.now()
@@ -62,25 +58,17 @@ def delete(workspace: Workspace, *, request: HttpRequest) -> None:
 
 
 def restorable(user: User) -> list[Workspace]:
-    """Deleted workspaces that this person may still bring back, with `erased_on` set on each."""
+    """Deleted workspaces that this person may still bring back."""
     owned = Workspace.objects.filter(
         memberships__user=user,
         memberships__role=Membership.Role.OWNER,
         deleted_at__gt=timezone.now() - GRACE,
         erased_at=None,
     )
-    found = list(owned.order_by("name"))
-    for workspace in found:
-        workspace.erased_on = erased_on(workspace)
-    return found
+    return list(owned.order_by("name"))
 
 
-def erased_on(workspace: Workspace) -> datetime:
-    """When a deleted workspace is due to be erased."""
-    return workspace.deleted_at + GRACE
-
-
-def restore(workspace: Workspace, *, request: HttpRequest) -> bool:
+def restore(workspace: Workspace, *, request: PersonRequest) -> bool:
     """Open it again with everything it had; False where it is too late."""
     with workspace_scope(workspace.id):
         waiting = Workspace.objects.filter(

@@ -6,14 +6,23 @@ import hashlib
 import hmac
 import ipaddress
 import re
+from typing import TYPE_CHECKING
 
 from allauth.account.adapter import get_adapter
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
+if TYPE_CHECKING:
+    from workspaces.models import User
+
 BROWSERS = ("Edg", "OPR", "Firefox", "Chrome", "Safari")
 SYSTEMS = ("iPhone", "iPad", "Android", "Windows", "Macintosh", "Linux")
+
+
+def person_of(request: HttpRequest | None) -> User | None:
+    """Who asks: the person logged in, or behind a key; nobody for a command or an operator's key."""
+    return request.user if request and request.user.is_authenticated else None
 
 
 def client_ip(request: HttpRequest) -> str:

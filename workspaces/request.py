@@ -1,4 +1,4 @@
-"""The request a view under /w/<slug>/ gets: WorkspaceMiddleware has let its person in."""
+"""What a view's request is known to carry. For annotations only; nobody makes one of these."""
 
 from __future__ import annotations
 
@@ -7,9 +7,14 @@ from django.http import HttpRequest
 from workspaces.models import Membership, User, Workspace
 
 
-class WorkspaceRequest(HttpRequest):
-    """For annotations only; nobody makes one."""
+class PersonRequest(HttpRequest):
+    """LoginRequiredMiddleware has seen to it that somebody is logged in."""
 
     user: User  # type: ignore[assignment]
+
+
+class WorkspaceRequest(PersonRequest):
+    """Under /w/<slug>/: WorkspaceMiddleware has let this person in."""
+
     workspace: Workspace
     membership: Membership

@@ -28,5 +28,5 @@ def _chunks(lines: Iterator[str]) -> Iterator[bytes]:
 
 
 async def _awaited(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
-    while chunk := await sync_to_async(next)(chunks, b""):
+    while chunk := await sync_to_async(lambda: next(chunks, b""))():
         yield chunk

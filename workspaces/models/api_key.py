@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.db import models
@@ -53,7 +53,7 @@ class ApiKey(TenantModel):
     )
 
     objects = TenantManager.from_queryset(ApiKeyQuerySet)()
-    unscoped = models.Manager.from_queryset(ApiKeyQuerySet)()
+    unscoped: ClassVar[Any] = models.Manager.from_queryset(ApiKeyQuerySet)()
 
     # Whoever shows the key sees its row before the workspace is known.
     row_security_also: ClassVar = (f"digest = {SECRET}",)

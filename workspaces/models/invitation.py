@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.db import models
@@ -46,7 +46,7 @@ class Invitation(TenantModel):
     revoked_at = models.DateTimeField(null=True, blank=True)
 
     objects = TenantManager.from_queryset(InvitationQuerySet)()
-    unscoped = models.Manager.from_queryset(InvitationQuerySet)()
+    unscoped: ClassVar[Any] = models.Manager.from_queryset(InvitationQuerySet)()
 
     # Whoever shows the link sees its row before they are a member.
     row_security_also: ClassVar = (f"token_digest = {SECRET}",)

@@ -55,8 +55,8 @@ class TenantModel(models.Model):
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
-    objects = TenantManager.from_queryset(TenantQuerySet)()
-    unscoped = models.Manager.from_queryset(TenantQuerySet)()
+    objects: Any = TenantManager.from_queryset(TenantQuerySet)()
+    unscoped: Any = models.Manager.from_queryset(TenantQuerySet)()
 
     class Meta:
         abstract = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.core.validators import RegexValidator
@@ -13,6 +14,9 @@ from stackmemory.lib.uuid7 import uuid7
 
 if TYPE_CHECKING:
     from workspaces.models.user import User
+
+# How long an owner can take a deletion back.
+GRACE = timedelta(days=7)
 
 slug_validator = RegexValidator(
     r"^[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?$",
@@ -49,3 +53,8 @@ class Workspace(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("frames:home", args=[self.slug])
+
+    @property
+    def erased_on(self) -> datetime | None:
+        """When a deleted workspace is due to be erased."""
+        return self.deleted_at + GRACE if self.deleted_at else None

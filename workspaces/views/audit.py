@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
@@ -21,6 +21,7 @@ from workspaces import audit
 from workspaces.access import requires
 from workspaces.audit_filter import AuditFilter
 from workspaces.models import Audit, User, Workspace
+from workspaces.request import WorkspaceRequest
 
 COLUMNS = (
     "seq", "at", "action", "actor_id", "actor", "key_id", "key", "target_kind", "target_id",
@@ -34,7 +35,7 @@ MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:[\d.]+\+00:00$")
 
 @requires("audit")
 @require_GET
-def log(request: HttpRequest) -> HttpResponse:
+def log(request: WorkspaceRequest) -> HttpResponse:
     form = AuditFilter(request.GET, workspace=request.workspace)
     page = paginate(form.entries(), order=["-seq"], cursor=request.GET.get("cursor", ""))
     _name_people(page.items, form.people)
@@ -48,7 +49,7 @@ def log(request: HttpRequest) -> HttpResponse:
 
 @requires("audit")
 @require_POST
-def export(request: HttpRequest) -> StreamingHttpResponse:
+def export(request: WorkspaceRequest) -> StreamingHttpResponse:
     """The filtered log, oldest first, streamed. A POST, for the export itself is an entry."""
     kind = "csv" if request.POST.get("format") == "csv" else "jsonl"
     form = AuditFilter(request.POST, workspace=request.workspace)
@@ -57,7 +58,10 @@ def export(request: HttpRequest) -> StreamingHttpResponse:
         workspace=request.workspace,
         action="export",
         target="audit log",
-        after={"format": kind, **{k: v for k, v in form.cleaned_data.items() if v}},
+        after={
+            "format": kind,
+            **{name: str(value) for name, value in form.cleaned_data.items() if value},
+        },
         request=request,
     )
     lines, mime = (_csv, "text/csv") if kind == "csv" else (_jsonl, "application/x-ndjson")
@@ -126,9 +130,10 @@ def _name_people(entries: list[Audit], members: dict[UUID, User]) -> None:
     left = actors - set(members)
     people = members | (User.objects.in_bulk(left) if left else {})
     for entry in entries:
-        entry.actor = people.get(entry.actor_id)
-        entry.label = audit.ACTIONS.get(entry.action, entry.action)
-        entry.changes = _changes(entry.data.get("before"), entry.data.get("after"))
+        entry.actor = people.get(entry.actor_id)  # type: ignore[attr-defined, arg-type]
+        entry.label = audit.ACTIONS.get(entry.action, entry.action)  # type: ignore[attr-defined]
+        changes = _changes(entry.data.get("before"), entry.data.get("after"))
+        entry.changes = changes  # type: ignore[attr-defined]
 
 
 def _changes(before: Any, after: Any) -> list[tuple[str, Any, Any]]:
@@ -141,10 +146,10 @@ def _changes(before: Any, after: Any) -> list[tuple[str, Any, Any]]:
 
 def _words(value: Any) -> str:
     if isinstance(value, list):
-        return ", ".join(map(str, value))
+        return ", ".join(str(one) for one in value)
     text = "" if value is None else str(value)
     return f"{text[:10]} {text[11:16]} UTC" if MOMENT.match(text) else text
 
 
-def _without_cursor(request: HttpRequest) -> dict[str, str]:
-    return {k: v for k, v in request.GET.items() if k != "cursor"}
+def _without_cursor(request: WorkspaceRequest) -> dict[str, str]:
+    return {name: str(value) for name, value in request.GET.items() if name != "cursor"}

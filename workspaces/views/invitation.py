@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
@@ -36,9 +38,10 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
 
 def _over(request: HttpRequest, found: Invitation) -> HttpResponse:
     """Accepted, revoked or expired. Whoever accepted it is simply taken there."""
-    mine = request.user.is_authenticated and found.accepted_by_id == request.user.pk
-    if mine and found.workspace.memberships.filter(user=request.user).exists():
-        return redirect(found.workspace)
+    if request.user.is_authenticated and found.accepted_by_id == request.user.pk:
+        still = found.workspace.memberships.filter(user=request.user)
+        if still.exists():
+            return redirect(found.workspace)
     return render(request, "workspaces/invitation_over.html", {"invitation": found}, status=410)
 
 
@@ -49,7 +52,7 @@ def _stranger(request: HttpRequest, token: str, found: Invitation) -> HttpRespon
     return render(request, "workspaces/invitation.html", {"invitation": found, "url": request.path})
 
 
-def _join(request: HttpRequest, found: Invitation) -> HttpResponse:
+def _join(request: Any, found: Invitation) -> HttpResponse:
     membership = invitations.accept(found, request=request)
     if membership is None:
         return redirect(request.path)  # it was revoked or used just now; the page says so

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
@@ -14,18 +14,19 @@ from workspaces import api_keys
 from workspaces.access import requires
 from workspaces.forms import KeyForm
 from workspaces.models import ApiKey
+from workspaces.request import WorkspaceRequest
 
 
 @requires("keys")
 @require_GET
-def key_list(request: HttpRequest) -> HttpResponse:
+def key_list(request: WorkspaceRequest) -> HttpResponse:
     return _page(request, KeyForm(workspace=request.workspace))
 
 
 @requires("keys")
 @require_POST
 @never_cache
-def create(request: HttpRequest) -> HttpResponse:
+def create(request: WorkspaceRequest) -> HttpResponse:
     """The answer itself shows the key: it is never stored, so it cannot be redirected to."""
     form = KeyForm(request.POST, workspace=request.workspace)
     if not form.is_valid():
@@ -45,7 +46,7 @@ def create(request: HttpRequest) -> HttpResponse:
 @requires("keys")
 @require_POST
 @never_cache
-def rotate(request: HttpRequest, key_id: UUID) -> HttpResponse:
+def rotate(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
     old = _key(request, key_id)
     try:
         key, text = api_keys.rotate(old, request=request)
@@ -58,14 +59,14 @@ def rotate(request: HttpRequest, key_id: UUID) -> HttpResponse:
 
 @requires("keys")
 @require_POST
-def revoke(request: HttpRequest, key_id: UUID) -> HttpResponse:
+def revoke(request: WorkspaceRequest, key_id: UUID) -> HttpResponse:
     key = _key(request, key_id)
     api_keys.revoke(key, request=request)
     messages.success(request, f"“{key.name}” is revoked. It stopped working just now.")
     return redirect("workspaces:keys", request.workspace.slug)
 
 
-def _page(request: HttpRequest, form: KeyForm, status: int = 200) -> HttpResponse:
+def _page(request: WorkspaceRequest, form: KeyForm, status: int = 200) -> HttpResponse:
     keys = request.workspace.apikeys.select_related("created_by", "replaced_by").order_by("-id")
     shown = list(keys[:500])
     for key in shown:
@@ -79,11 +80,11 @@ def _page(request: HttpRequest, form: KeyForm, status: int = 200) -> HttpRespons
 
 
 def _shown_once(
-    request: HttpRequest, key: ApiKey, text: str, old: ApiKey | None = None
+    request: WorkspaceRequest, key: ApiKey, text: str, old: ApiKey | None = None
 ) -> HttpResponse:
     context = {"key": key, "text": text, "old": old}
     return render(request, "workspaces/key_new.html", context, status=201)
 
 
-def _key(request: HttpRequest, key_id: UUID) -> ApiKey:
+def _key(request: WorkspaceRequest, key_id: UUID) -> ApiKey:
     return get_object_or_404(request.workspace.apikeys, pk=key_id)

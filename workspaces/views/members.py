@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -13,19 +13,20 @@ from workspaces import invitations, members
 from workspaces.access import may, requires
 from workspaces.forms import ROLE_HELP, InviteForm, RoleForm, role_choices
 from workspaces.models import Membership
+from workspaces.request import WorkspaceRequest
 
 ORDER = {role: place for place, role in enumerate(Membership.Role.values)}
 
 
 @requires("read")
 @require_GET
-def member_list(request: HttpRequest) -> HttpResponse:
+def member_list(request: WorkspaceRequest) -> HttpResponse:
     return _page(request)
 
 
 @requires("members")
 @require_POST
-def invite(request: HttpRequest) -> HttpResponse:
+def invite(request: WorkspaceRequest) -> HttpResponse:
     form = InviteForm(request.POST, owners=may(request.membership.role, "owners"))
     if form.is_valid():
         try:
@@ -42,7 +43,7 @@ def invite(request: HttpRequest) -> HttpResponse:
 
 @requires("members")
 @require_POST
-def invitation_resend(request: HttpRequest, invitation_id: UUID) -> HttpResponse:
+def invitation_resend(request: WorkspaceRequest, invitation_id: UUID) -> HttpResponse:
     invitation = get_object_or_404(request.workspace.invitations, pk=invitation_id)
     try:
         # An invitation to be an owner is an owner's to send, the second time as well.
@@ -59,7 +60,7 @@ def invitation_resend(request: HttpRequest, invitation_id: UUID) -> HttpResponse
 
 @requires("members")
 @require_POST
-def invitation_revoke(request: HttpRequest, invitation_id: UUID) -> HttpResponse:
+def invitation_revoke(request: WorkspaceRequest, invitation_id: UUID) -> HttpResponse:
     invitation = get_object_or_404(request.workspace.invitations, pk=invitation_id)
     invitations.revoke(invitation, request=request)
     messages.success(request, f"The invitation of {invitation.email} is revoked.")
@@ -68,7 +69,7 @@ def invitation_revoke(request: HttpRequest, invitation_id: UUID) -> HttpResponse
 
 @requires("members")
 @require_POST
-def role(request: HttpRequest, membership_id: UUID) -> HttpResponse:
+def role(request: WorkspaceRequest, membership_id: UUID) -> HttpResponse:
     membership = _membership(request, membership_id)
     form = RoleForm(request.POST)
     if not form.is_valid():
@@ -86,7 +87,7 @@ def role(request: HttpRequest, membership_id: UUID) -> HttpResponse:
 
 @requires("members")
 @require_http_methods(["GET", "POST"])
-def remove(request: HttpRequest, membership_id: UUID) -> HttpResponse:
+def remove(request: WorkspaceRequest, membership_id: UUID) -> HttpResponse:
     """Ask, then remove."""
     membership = _membership(request, membership_id)
     if request.method == "GET":
@@ -102,7 +103,7 @@ def remove(request: HttpRequest, membership_id: UUID) -> HttpResponse:
     return _back(request)
 
 
-def _page(request: HttpRequest, form: InviteForm | None = None) -> HttpResponse:
+def _page(request: WorkspaceRequest, form: InviteForm | None = None) -> HttpResponse:
     owners = may(request.membership.role, "owners")
     manages = may(request.membership.role, "members")
     everybody = request.workspace.memberships.select_related("user").order_by("user__email")
@@ -113,20 +114,20 @@ def _page(request: HttpRequest, form: InviteForm | None = None) -> HttpResponse:
         "manages": manages,
         "owners": owners,
         "roles": role_choices(owners),
-        "role_help": [(name, ROLE_HELP[value]) for value, name in Membership.Role.choices],
+        "role_help": [(role.label, words) for role, words in ROLE_HELP.items()],
     }
     return render(request, "workspaces/members.html", context, status=422 if form else 200)
 
 
-def _invitations(request: HttpRequest) -> list:
+def _invitations(request: WorkspaceRequest) -> list:
     found = request.workspace.invitations.open().select_related("invited_by")
     return list(found.order_by("-id"))
 
 
-def _membership(request: HttpRequest, membership_id: UUID) -> Membership:
+def _membership(request: WorkspaceRequest, membership_id: UUID) -> Membership:
     found = request.workspace.memberships.select_related("user", "workspace")
     return get_object_or_404(found, pk=membership_id)
 
 
-def _back(request: HttpRequest) -> HttpResponse:
+def _back(request: WorkspaceRequest) -> HttpResponse:
     return redirect("workspaces:members", request.workspace.slug)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.db import IntegrityError, transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -12,11 +12,12 @@ from workspaces import lifecycle, members
 from workspaces.access import may, requires
 from workspaces.forms import ConfirmForm, TransferForm, WorkspaceForm
 from workspaces.models import Workspace
+from workspaces.request import WorkspaceRequest
 
 
 @requires("read")
 @require_http_methods(["GET", "POST"])
-def settings(request: HttpRequest) -> HttpResponse:
+def settings(request: WorkspaceRequest) -> HttpResponse:
     """Name and address for those who may change them; leaving for everybody."""
     if request.method == "POST":
         return _rename(request)
@@ -24,7 +25,7 @@ def settings(request: HttpRequest) -> HttpResponse:
 
 
 @requires("settings")
-def _rename(request: HttpRequest) -> HttpResponse:
+def _rename(request: WorkspaceRequest) -> HttpResponse:
     # A copy, or the page around a refused form would show the refused name.
     form = WorkspaceForm(request.POST, instance=Workspace.objects.get(pk=request.workspace.pk))
     if form.is_valid():
@@ -41,7 +42,7 @@ def _rename(request: HttpRequest) -> HttpResponse:
 
 @requires("read")
 @require_http_methods(["GET", "POST"])
-def leave(request: HttpRequest) -> HttpResponse:
+def leave(request: WorkspaceRequest) -> HttpResponse:
     if request.method == "POST":
         try:
             members.leave(request.membership, request=request)
@@ -55,7 +56,7 @@ def leave(request: HttpRequest) -> HttpResponse:
 
 @requires("transfer")
 @require_POST
-def transfer(request: HttpRequest) -> HttpResponse:
+def transfer(request: WorkspaceRequest) -> HttpResponse:
     form = TransferForm(request.POST, workspace=request.workspace, user=request.user)
     if not form.is_valid():
         return _page(request, transfer=form)
@@ -71,7 +72,7 @@ def transfer(request: HttpRequest) -> HttpResponse:
 
 @requires("delete")
 @require_POST
-def delete(request: HttpRequest) -> HttpResponse:
+def delete(request: WorkspaceRequest) -> HttpResponse:
     form = ConfirmForm(request.POST, expected=request.workspace.slug)
     if not form.is_valid():
         return _page(request, delete=form)
@@ -83,10 +84,10 @@ def delete(request: HttpRequest) -> HttpResponse:
     return redirect("workspaces:list")
 
 
-def _page(request: HttpRequest, **bound: object) -> HttpResponse:
+def _page(request: WorkspaceRequest, **bound: object) -> HttpResponse:
     """The page, with a form that was refused in the place of its fresh self."""
     role = request.membership.role
-    forms = {}
+    forms: dict[str, object] = {}
     if may(role, "settings"):
         forms["rename"] = WorkspaceForm(instance=request.workspace)
     if may(role, "transfer"):

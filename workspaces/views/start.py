@@ -7,17 +7,18 @@ from uuid import UUID
 from django.contrib import messages
 from django.db import IntegrityError, transaction
 from django.db.models import F
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from workspaces import lifecycle
 from workspaces.forms import WorkspaceForm
 from workspaces.models import Workspace
+from workspaces.request import PersonRequest
 
 
 @require_GET
-def start(request: HttpRequest) -> HttpResponse:
+def start(request: PersonRequest) -> HttpResponse:
     """To the workspace seen last; for who has none, to the page that says so."""
     latest = Workspace.objects.live().filter(memberships__user=request.user)
     workspace = latest.order_by(
@@ -27,7 +28,7 @@ def start(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-def workspace_list(request: HttpRequest) -> HttpResponse:
+def workspace_list(request: PersonRequest) -> HttpResponse:
     """All of a person's workspaces, and those they can still restore."""
     memberships = request.user.memberships.filter(workspace__deleted_at=None)
     context = {
@@ -38,7 +39,7 @@ def workspace_list(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-def new(request: HttpRequest) -> HttpResponse:
+def new(request: PersonRequest) -> HttpResponse:
     form = WorkspaceForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         workspace = _created(request, form)
@@ -48,7 +49,7 @@ def new(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-def restore(request: HttpRequest, workspace_id: UUID) -> HttpResponse:
+def restore(request: PersonRequest, workspace_id: UUID) -> HttpResponse:
     """Bring back a deleted workspace: for its owners, within a week."""
     mine = {workspace.pk: workspace for workspace in lifecycle.restorable(request.user)}
     if workspace_id not in mine:
@@ -60,7 +61,7 @@ def restore(request: HttpRequest, workspace_id: UUID) -> HttpResponse:
     return redirect(workspace)
 
 
-def _created(request: HttpRequest, form: WorkspaceForm) -> Workspace | None:
+def _created(request: PersonRequest, form: WorkspaceForm) -> Workspace | None:
     try:
         with transaction.atomic():
             return lifecycle.create(
