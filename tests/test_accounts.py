@@ -15,9 +15,11 @@ from allauth.usersessions.models import UserSession
 from django.core import mail
 from django.core.cache import cache
 from django.test import Client
+from django.utils import timezone
 
 from tests.conftest import PASSWORD
-from workspaces.models import User
+from workspaces import throttle
+from workspaces.models import LoginAttempts, User
 
 pytestmark = pytest.mark.django_db
 SIGNUP = {"name": "Dora", "email": "dora@example.com", "password1": "a long enough secret"}
@@ -110,6 +112,37 @@ def test_guessing_one_account_is_stopped(client, alice):
     refused = log_in(client, alice.email)
     assert "Too many failed login attempts" in refused.text
     assert client.get("/account/").status_code == 302
+
+
+def test_attempts_are_counted_across_processes(client, alice, bob):
+    for _ in range(throttle.PER_ACCOUNT):
+        log_in(client, alice.email, "guess")
+        cache.clear()  # as another process has a cache of its own
+    assert "Too many" in log_in(client, alice.email.upper()).text
+    assert log_in(Client(), bob.email).url == "/"
+    LoginAttempts.objects.update(since=timezone.now() - throttle.WINDOW)
+    assert log_in(client, alice.email).url == "/"
+
+
+def test_right_passwords_use_nothing_up_and_forgive_nothing(client, alice):
+    for _ in range(3):
+        log_in(client, alice.email, "guess")
+    for _ in range(10):
+        cache.clear()
+        assert log_in(Client(), alice.email).url == "/"
+    log_in(client, alice.email, "guess")
+    log_in(client, alice.email, "guess")
+    cache.clear()
+    assert "Too many" in log_in(client, alice.email).text
+
+
+def test_one_network_trying_many_accounts_is_stopped(rf):
+    request = rf.get("/", REMOTE_ADDR="192.0.2.1")
+    neighbour = rf.get("/", REMOTE_ADDR="192.0.2.200")
+    for number in range(throttle.PER_NETWORK):
+        assert throttle.attempt(request, f"p{number}@example.com")
+    assert not throttle.attempt(neighbour, "another@example.com")
+    assert throttle.attempt(rf.get("/", REMOTE_ADDR="198.51.100.1"), "another@example.com")
 
 
 def test_password_reset_by_mail(client, alice):

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.encoding import force_bytes
 
-from workspaces import invitations, places
+from workspaces import invitations, places, throttle
 from workspaces.models import User
 
 
@@ -31,6 +31,16 @@ class AccountAdapter(DefaultAccountAdapter):
     def unstash_verified_email(self, request: HttpRequest) -> str | None:
         invitation = invitations.remembered(request)
         return invitation.email if invitation else None
+
+    # Besides allauth's own limits, which live in each process's cache.
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> Any:
+        email = credentials.get("email", "")
+        if not throttle.attempt(request, email):
+            raise self.validation_error("too_many_login_attempts")
+        user = super().authenticate(request, **credentials)
+        if user:
+            throttle.give_back(request, email)
+        return user
 
     def save_user(self, request: HttpRequest, user: Any, form: Any, commit: bool = True) -> Any:
         user.name = form.cleaned_data.get("name", "").strip()

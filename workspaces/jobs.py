@@ -17,7 +17,8 @@ from django.utils import timezone
 from stackmemory.lib.row_security import tenant_models
 from stackmemory.lib.tenancy import system_scope
 from workspaces import audit, lifecycle
-from workspaces.models import Audit, AuditHead, Workspace
+from workspaces.models import Audit, AuditHead, LoginAttempts, Workspace
+from workspaces.throttle import WINDOW
 
 logger = logging.getLogger(__name__)
 BATCH = 1000
@@ -51,8 +52,9 @@ def erase(workspace: Workspace) -> str:
 
 
 def forget_sessions(now: datetime | None = None) -> int:
-    """Delete expired sessions, and what the sessions page kept of ended ones."""
+    """Delete expired sessions, what the sessions page kept of ended ones, and old attempts."""
     gone, _ = Session.objects.filter(expire_date__lt=now or timezone.now()).delete()
+    LoginAttempts.objects.filter(since__lt=(now or timezone.now()) - 2 * WINDOW).delete()
     UserSession.objects.exclude(session_key__in=Session.objects.values("session_key")).delete()
     return gone
 

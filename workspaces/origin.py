@@ -50,12 +50,14 @@ def browser_name(agent: str) -> str:
 
 def place_digest(request: HttpRequest) -> str:
     """A place: the network (IPv4 /24, IPv6 /48) and the kind of browser, as a keyed digest."""
-    place = f"{_network(client_ip(request))}|{browser_name(user_agent(request))}"
+    place = f"{network_of(request)}|{browser_name(user_agent(request))}"
     key = f"stackmemory.place:{settings.SECRET_KEY}".encode()
     return hmac.new(key, place.encode(), hashlib.sha256).hexdigest()
 
 
-def _network(ip: str) -> str:
+def network_of(request: HttpRequest) -> str:
+    """The client's network: an IPv4 /24 or an IPv6 /48."""
+    ip = client_ip(request)
     try:
         bits = 24 if ipaddress.ip_address(ip).version == 4 else 48
     except ValueError:

@@ -3,6 +3,7 @@ from workspaces.models.audit import Audit, AuditHead
 from workspaces.models.idempotency_key import IdempotencyKey
 from workspaces.models.invitation import Invitation
 from workspaces.models.limit import Bucket, Limit, LimitName, PlanLimit, Spending
+from workspaces.models.login_attempts import LoginAttempts
 from workspaces.models.login_place import LoginPlace
 from workspaces.models.membership import Membership
 from workspaces.models.tenant import (
@@ -25,6 +26,7 @@ __all__ = [
     "Invitation",
     "Limit",
     "LimitName",
+    "LoginAttempts",
     "LoginPlace",
     "Membership",
     "PlanLimit",
