@@ -27,6 +27,7 @@ OTHERS = {
     "content_type_id": 1,
     "app_label": "workspaces",
     "pk": 1,
+    "id": uuid4(),
     "token": "x",
 }
 REGEX = {
