@@ -39,6 +39,8 @@ class Row:
     node: Node
     kind: str = "frame"  # or "earlier", "between"
     count: int = 0
+    # 1 for what stands at the top of the page.
+    level: int = 1
     # A group of rows follows inside this one.
     opens: bool = False
     # How many groups end after it.
@@ -130,22 +132,22 @@ def walk(tops: Iterable[Node]) -> Iterator[Node]:
 def rows(tops: Sequence[Node]) -> list[Row]:
     """The tree flattened for a template: which rows open a group and how many end after each."""
     lines: list[Row] = []
-    # (node, is the last of its group, groups that end with it)
-    waiting: list[tuple[Node, int]] = [(top, 0) for top in reversed(tops)]
+    # (node, its level, groups that end with it)
+    waiting = [(top, 1, 0) for top in reversed(tops)]
     while waiting:
-        node, ends = waiting.pop()
-        row = Row(node, opens=bool(node.children))
+        node, level, ends = waiting.pop()
+        row = Row(node, level=level, opens=bool(node.children))
         lines.append(row)
         if not node.children:
             row.closes = ends
             continue
         if node.skipped:
-            lines.append(Row(node, kind="between", count=node.skipped))
+            lines.append(Row(node, kind="between", level=level + 1, count=node.skipped))
         if node.hidden:
-            lines.append(Row(node, kind="earlier", count=node.hidden))
+            lines.append(Row(node, kind="earlier", level=level + 1, count=node.hidden))
         last = len(node.children) - 1
         waiting.extend(
-            (child, ends + 1 if at == last else 0)
+            (child, level + 1, ends + 1 if at == last else 0)
             for at, child in reversed(list(enumerate(node.children)))
         )
     return lines

@@ -189,7 +189,7 @@ def test_a_huge_payload_is_previewed_and_whole_on_demand(acme, shop, get):
     )
     page = get(frame)
     assert len(page.content) < 60_000
-    assert b"Show all" in page.content
+    assert b"Load all" in page.content
     assert b"976.6" in page.content
     with few_queries():
         part = get(frame, route="frame-event", event=row.id, part="1")

@@ -54,7 +54,7 @@ def test_a_row_says_state_type_owner_and_counts(shop, alice, get):
     call(shop, name="Busy", type="debug", owner=alice, event_count=1234, error_count=2,
          anchor_count=3, **closed())  # fmt: skip
     page = get(shop).content.decode()
-    for words in ("debug", "1.2 k", "2 errors", "3 anchors", 'title="Alice"', "1 m", "closed"):
+    for words in ("debug", "1.2 k", "2 errors", "3 anchors", 'title="Alice"', "1 m", "closed", "Alice"):
         assert words in page
 
 

@@ -56,7 +56,7 @@ def test_frames_are_bars_over_time(run, three, get):
     ]  # fmt: skip
     page = response.content.decode()
     assert '<svg x="50.0%"' in page
-    assert 'aria-label="second, task, 30 m, 2 errors"' in page
+    assert "second\ntask · 30 m · 2 errors</title>" in page
     assert "3 frames over 1 h" in page
 
 

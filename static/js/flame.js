@@ -1,7 +1,7 @@
 // The flame graph: zoom without leaving the page, arrow keys between bars, moments by click.
 (() => {
   "use strict";
-  const { all, localise, fold, say } = window.StackMemory;
+  const { all, localise, fold } = window.StackMemory;
   const section = () => document.querySelector(".flame-section");
   const flame = () => document.querySelector("[data-flame]");
   if (!flame()) return;
@@ -94,7 +94,7 @@
       ArrowLeft: () => focus(neighbour(bar, -1, 0)),
       ArrowDown: () => focus(neighbour(bar, 0, 1)),
       ArrowUp: () => focus(parent(bar) || neighbour(bar, 0, -1)),
-      Enter: () => bar.dispatchEvent(new MouseEvent("click", { bubbles: true })),
+      Enter: () => bar.dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true })),
       o: () => location.assign(bar.dataset.open),
       0: zoomOut,
       Escape: zoomOut,

@@ -4,10 +4,14 @@
   const tree = document.querySelector("[role=tree]");
   if (!tree) return;
   const { all, localise, say } = window.StackMemory;
-  const items = () => all("[role=treeitem]", tree).filter((item) => item.getClientRects().length);
-  const group = (item) => item.querySelector(":scope > [role=group]");
-  const link = (item) => item.querySelector(":scope > .tree-row .f-name") || item.querySelector(":scope > .tree-row .more-link[href]");
-  const parent = (item) => item.parentElement.closest("[role=treeitem]");
+  // An item is a row; its <li> holds the row and the group of what is below.
+  const items = (within = tree) => all("[role=treeitem]", within).filter((item) => item.getClientRects().length);
+  const group = (item) => item.parentElement.querySelector(":scope > [role=group]");
+  const parent = (item) => item.parentElement.parentElement.closest("li")?.querySelector(":scope > [role=treeitem]");
+  const link = (item) => item.querySelector(".f-name, .more-link[href]");
+  const unloaded = (item) => !group(item)?.firstElementChild && item.querySelector(".twist[data-part]");
+  const isOpen = (item) => item.getAttribute("aria-expanded") === "true";
+  const isShut = (item) => item.getAttribute("aria-expanded") === "false";
   let current;
 
   // One stop for Tab; arrows do the rest. Links stay links for the mouse.
@@ -15,16 +19,19 @@
     for (const item of all("[role=treeitem]", within)) item.tabIndex = -1;
     for (const a of all("a, button", within)) a.tabIndex = -1;
   };
-  const focus = (item) => {
-    if (!item) return;
+  const mark = (item) => {
     if (current) current.tabIndex = -1;
     current = item;
     item.tabIndex = 0;
+  };
+  const focus = (item) => {
+    if (!item) return;
+    mark(item);
     item.focus({ preventScroll: true });
-    item.firstElementChild.scrollIntoView({ block: "nearest" });
+    item.scrollIntoView({ block: "nearest" });
   };
 
-  const fetchRows = async (a) => {
+  const fetchRows = async (a, level) => {
     const url = new URL(a.href);
     url.searchParams.set("part", "1");
     const row = a.closest("[role=treeitem]");
@@ -36,6 +43,7 @@
       box.innerHTML = await answer.text(); // our own page's HTML, escaped by the server
       adopt(box);
       localise(box);
+      for (const item of all("[role=treeitem]", box)) item.setAttribute("aria-level", level);
       return [...box.children];
     } catch {
       say("The frames could not be fetched. Try again.");
@@ -44,36 +52,31 @@
       row.classList.remove("is-busy");
     }
   };
+  const levelOf = (item) => Number(item.getAttribute("aria-level"));
   const earlier = async (item) => {
-    const rows = await fetchRows(link(item));
+    const rows = await fetchRows(link(item), levelOf(item));
     if (!rows) return;
-    const focused = item === document.activeElement || item.contains(document.activeElement);
-    item.before(...rows);
-    item.remove();
-    if (focused) focus(rows[0]);
+    const focused = item.contains(document.activeElement);
+    item.parentElement.before(...rows);
+    item.parentElement.remove();
+    if (focused) focus(rows[0].querySelector("[role=treeitem]"));
   };
   const open = async (item) => {
-    const more = item.querySelector(":scope > .tree-row .twist[data-part]");
-    if (more && !item.dataset.loaded) {
-      const rows = await fetchRows(more);
+    const more = unloaded(item);
+    if (more) {
+      const rows = await fetchRows(more, levelOf(item) + 1);
       if (!rows) return;
       group(item).replaceChildren(...rows);
-      item.dataset.loaded = "1";
-      item.querySelector(":scope > .tree-row .more-below")?.remove();
+      item.querySelector(".more-below")?.remove();
     }
     item.setAttribute("aria-expanded", "true");
-    if (group(item)) group(item).hidden = false;
   };
   const close = (item) => item.setAttribute("aria-expanded", "false");
-  const isOpen = (item) => item.getAttribute("aria-expanded") === "true";
-  const isShut = (item) => item.getAttribute("aria-expanded") === "false";
 
   tree.addEventListener("click", (event) => {
     const item = event.target.closest("[role=treeitem]");
-    const plain = !event.ctrlKey && !event.metaKey && !event.shiftKey;
-    if (!item || !plain) return;
-    if (event.target.closest(".twist")) {
-      if (!isOpen(item) && !isShut(item)) return;
+    if (!item || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    if (event.target.closest(".twist") && (isOpen(item) || isShut(item))) {
       event.preventDefault();
       focus(item);
       if (isOpen(item)) close(item);
@@ -84,21 +87,19 @@
     }
   });
 
+  const next = (item, list, step) => focus(list[list.indexOf(item) + step]);
   const keys = {
-    ArrowDown: (item, list) => focus(list[list.indexOf(item) + 1]),
-    ArrowUp: (item, list) => focus(list[list.indexOf(item) - 1]),
-    ArrowRight: (item, list) => { if (isShut(item)) open(item); else if (isOpen(item)) focus(list[list.indexOf(item) + 1]); },
+    ArrowDown: (item, list) => next(item, list, 1),
+    ArrowUp: (item, list) => next(item, list, -1),
+    ArrowRight: (item, list) => { if (isShut(item)) open(item); else if (isOpen(item)) next(item, list, 1); },
     ArrowLeft: (item) => { if (isOpen(item)) close(item); else focus(parent(item)); },
     Home: (item, list) => focus(list[0]),
     End: (item, list) => focus(list.at(-1)),
-    "*": (item) => [...item.parentElement.children].filter(isShut).forEach(open),
-    Enter: (item) => { if (item.classList.contains("is-more") && link(item)) earlier(item); else link(item)?.click(); },
+    "*": (item) => all(":scope > li > [aria-expanded=false]", item.parentElement.parentElement).forEach(open),
+    Enter: (item) => { if (item.querySelector(".more-link[href]")) earlier(item); else link(item)?.click(); },
     " ": (item) => { if (isOpen(item)) close(item); else if (isShut(item)) open(item); },
   };
-  keys.j = keys.l = keys.ArrowDown;
-  keys.k = keys.ArrowUp;
-  keys.h = keys.ArrowLeft;
-  keys.l = keys.ArrowRight;
+  Object.assign(keys, { j: keys.ArrowDown, k: keys.ArrowUp, h: keys.ArrowLeft, l: keys.ArrowRight });
   tree.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const item = event.target.closest("[role=treeitem]");
@@ -110,22 +111,21 @@
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || !["j", "k"].includes(event.key)) return;
     if (event.target.closest?.("input, textarea, select, [contenteditable], dialog[open], [role=tree]")) return;
-    focus(current || items()[0]);
+    focus(current?.getClientRects().length ? current : items()[0]);
   });
   tree.addEventListener("focusin", (event) => {
     const item = event.target.closest("[role=treeitem]");
-    if (item && item !== current) { if (current) current.tabIndex = -1; current = item; item.tabIndex = 0; }
+    if (item && item !== current) mark(item);
   });
 
   document.addEventListener("click", (event) => {
     const fold = event.target.closest("[data-tree-fold]");
-    const unfold = event.target.closest("[data-tree-unfold]");
-    if (fold) all("[role=treeitem][aria-expanded=true]", tree).forEach(close);
-    if (unfold) all("[role=treeitem][aria-expanded=false]", tree).filter((item) => item.dataset.loaded || !item.querySelector(":scope > .tree-row .twist[data-part]")).forEach((item) => item.setAttribute("aria-expanded", "true"));
-    if (fold || unfold) { const at = current?.getClientRects().length ? current : items()[0]; if (at) { if (current) current.tabIndex = -1; current = at; at.tabIndex = 0; } }
+    if (!fold && !event.target.closest("[data-tree-unfold]")) return;
+    for (const item of all("[aria-expanded]", tree)) if (!unloaded(item)) item.setAttribute("aria-expanded", String(!fold));
+    if (!current?.getClientRects().length) mark(items()[0]);
   });
 
   adopt(tree);
-  current = tree.querySelector(".is-lit") || tree.querySelector("[role=treeitem]");
-  if (current) current.tabIndex = 0;
+  const first = tree.querySelector("[aria-current]") || tree.querySelector("[role=treeitem]");
+  if (first) mark(first);
 })();
