@@ -37,9 +37,11 @@ def _open(database: Path, stack: ExitStack, *, beside: bool) -> Source:
     source = Source(copy, database.name)
     stack.callback(source.close)
     source.fingerprint = fingerprint([copy])
-    if wal and not source.tables and not Path(f"{database}-wal").exists() and not beside:
+    # Every store has frames. Where they are lacking, a log that was not copied may hold them, and
+    # what else there is may be an old state of it.
+    if wal and not source.has("frames") and not Path(f"{database}-wal").exists() and not beside:
         raise BadStore(
-            f"{database.name} has no tables, and its header says that its rows may still be in"
+            f"{database.name} has no frames, and its header says that rows may still be in"
             f" {database.name}-wal, which is not beside it; bring that file too (best: close"
             " StackMemory, then copy the whole .stackmemory folder)."
         )
