@@ -13,6 +13,7 @@ from frames.calls import check_may_change, keep_revision
 from frames.incoming import json_in, plain, source_id_in, text_in, texts_in
 from frames.models import Anchor, Frame, Project
 from frames.reach import anchors_of
+from frames.signals import changed
 from stackmemory.lib.refusal import Conflict, Refusal
 from workspaces.actor import Actor
 
@@ -70,6 +71,7 @@ def add_anchor(
         Frame.unscoped.filter(pk=frame.pk).update(anchor_count=F("anchor_count") + 1)
     if supersedes is not None:
         supersede(actor=actor, old=supersedes, new=anchor)
+    changed(actor.workspace, "anchor", [anchor.pk])
     return anchor, True
 
 
@@ -92,6 +94,7 @@ def supersede(*, actor: Actor, old: Anchor, new: Anchor) -> None:
     if old.pinned and not new.pinned:
         Anchor.unscoped.filter(pk=new.pk).update(pinned=True)
         new.pinned = True
+    changed(actor.workspace, "anchor", [old.pk, new.pk], at_once=True)
 
 
 def change_anchor(
@@ -117,12 +120,13 @@ def change_anchor(
         else None,
         "text": text_in(actor.workspace, text.strip()) if text is not None else None,
     }
-    changed = {n: v for n, v in new.items() if v is not None and getattr(anchor, n) != v}
-    if changed:
-        keep_revision(actor, anchor, tuple(changed))
-        for name, value in changed.items():
+    differs = {n: v for n, v in new.items() if v is not None and getattr(anchor, n) != v}
+    if differs:
+        keep_revision(actor, anchor, tuple(differs))
+        for name, value in differs.items():
             setattr(anchor, name, value)
-        anchor.save(update_fields=list(changed))
+        anchor.save(update_fields=list(differs))
+        changed(actor.workspace, "anchor", [anchor.pk])
     return anchor
 
 

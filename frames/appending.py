@@ -17,6 +17,7 @@ from frames import partitions
 from frames.incoming import LONGEST_ID, plain
 from frames.ingest import NewEvent, append_events, event_id
 from frames.models import AgentSession, EventKey, Frame
+from frames.signals import changed
 from frames.reach import frames_of, uuid_or_none
 from frames.redact import redactor_for
 from frames.transfer.rows.events import is_error, tool_of
@@ -45,6 +46,8 @@ class EventIn:
     source_id: str | None = None
     occurred_at: datetime | None = None
     seq: int | None = None
+    created = len(inserted)
+    changed(actor.workspace, "event", inserted)
     arrived_at: datetime | None = None
 
 

@@ -16,6 +16,7 @@ from frames.incoming import json_in, plain, source_id_in, text_in, texts_in
 from frames.ingest import count_activity
 from frames.models import AgentSession, Frame, Project, Revision
 from frames.reach import frames_of
+from frames.signals import changed
 from stackmemory.lib.refusal import Conflict, Forbidden, Refusal
 from stackmemory.lib.uuid7 import uuid7
 from workspaces.actor import Actor
@@ -166,6 +167,7 @@ def start_frame(
     if parent is not None:
         Frame.unscoped.filter(pk=parent.pk).update(child_count=F("child_count") + 1)
     count_activity(actor.workspace, frames=[(project.id, frame.started_at)])
+    changed(actor.workspace, "frame", [frame.pk])
     return frame, True
 
 
@@ -197,6 +199,7 @@ def close_frame(
         if result is not None:
             frame.outputs["result"] = text_in(actor.workspace, result)
     _close(frame, now)
+    changed(actor.workspace, "frame", [each.pk for each in (*closing, frame)])
     return [*closing, frame]
 
 
@@ -208,6 +211,7 @@ def reopen_frame(*, actor: Actor, frame: Frame) -> bool:
     keep_revision(actor, frame, ("state", "closed_at", "digest", "digest_text"))
     frame.state, frame.closed_at, frame.digest, frame.digest_text = Frame.ACTIVE, None, {}, ""
     frame.save(update_fields=["state", "closed_at", "digest", "digest_text"])
+    changed(actor.workspace, "frame", [frame.pk])
     return True
 
 
@@ -226,6 +230,7 @@ def promote_frame(*, actor: Actor, frame: Frame) -> int:
         keep_revision(actor, each, ("visibility",))
     ids = [each.pk for each in promoted]
     Frame.unscoped.filter(pk__in=ids).update(visibility=Frame.Visibility.TEAM)
+    changed(actor.workspace, "frame", ids, at_once=True)
     return len(promoted)
 
 

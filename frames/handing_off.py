@@ -10,6 +10,7 @@ from frames.incoming import text_in
 from frames.models import Frame, HandOff
 from frames.reach import frames_of, uuid_or_none
 from stackmemory.lib.refusal import Conflict, Forbidden, NotFound
+from frames.signals import changed
 from workspaces.actor import Actor
 from workspaces.models import Membership, User
 
@@ -53,6 +54,7 @@ def answer(*, actor: Actor, hand_off: HandOff, accept: bool, words: str = "") ->
         frame.save(update_fields=["owner"])
     return hand_off
 
+        changed(actor.workspace, "frame", [frame.pk], at_once=True)
 
 def withdraw(*, actor: Actor, hand_off: HandOff) -> HandOff:
     """Take a hand-off back before it is answered."""

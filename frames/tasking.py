@@ -14,6 +14,7 @@ from frames.calls import keep_revision
 from frames.incoming import plain, source_id_in, text_in, texts_in
 from frames.models import Frame, Project, Task
 from frames.reach import by_ref, tasks_of
+from frames.signals import changed
 from stackmemory.lib.refusal import Conflict, NotFound, Refusal
 from workspaces.actor import Actor
 
@@ -66,6 +67,7 @@ def create_task(
                 field="source_id",
             ) from None  # fmt: skip
         return known, False  # a rival request made it first
+    changed(actor.workspace, "task", [task.pk])
     return task, True
 
 
@@ -89,6 +91,7 @@ def change_status(*, actor: Actor, task: Task, status: str) -> Task:
             task.actual_minutes = round((now - task.started_at) / timedelta(minutes=1), 1)
     task.status = status
     task.save(update_fields=list(fields))
+    changed(actor.workspace, "task", [task.pk])
     return task
 
 

@@ -19,6 +19,10 @@ SPOKEN = ("content", "text", "message", "prompt", "error", "reason", "name", "re
           "description", "caption")  # fmt: skip
 # Bookkeeping of tools themselves: nobody looks for it.
 SILENT = frozenset({"get_hot_stack"})
+# Statuses of tasks that nobody works on any more.
+DONE = (Task.Status.COMPLETED, Task.Status.CANCELLED)
+# A task's priority as a score, on the scale of anchors'.
+WEIGHTS = {"urgent": 1.0, "high": 0.8, "medium": 0.5, "low": 0.2}
 
 
 def of_frame(frame: Frame) -> Document:
@@ -28,7 +32,7 @@ def of_frame(frame: Frame) -> Document:
     return _document(
         frame, Document.Kind.FRAME, frame.id, frame=frame, project_id=frame.project_id,
         type=frame.type, title=frame.name, text="\n".join(filter(None, told)),
-        at=frame.closed_at or frame.started_at, score=frame.score,
+        at=frame.closed_at or frame.started_at, score=frame.score, is_open=frame.is_open,
     )  # fmt: skip
 
 
@@ -49,6 +53,7 @@ def of_task(task: Task) -> Document:
         task, Document.Kind.TASK, task.id, frame=task.frame, project_id=task.project_id,
         type=task.status, title=task.title, text="\n".join(filter(None, [task.description, tags])),
         at=task.completed_at or task.started_at or task.opened_at, who=task.assignee,
+        score=WEIGHTS.get(task.priority), is_open=task.status not in DONE,
     )  # fmt: skip
 
 
@@ -61,7 +66,7 @@ def of_event(event: Event) -> Document | None:
         event, Document.Kind.EVENT, event.id, frame=event.frame,
         project_id=event.frame.project_id, type=event.type,
         title=event.frame.name, text=text, at=event.occurred_at, who=who, place=event.seq,
-        score=event.score,
+        score=event.score, owner_id=event.session.user_id if event.session else None,
     )  # fmt: skip
 
 
@@ -96,6 +101,7 @@ def _document(
     text: str,
     at: Any,
     who: str = "",
+    owner_id: UUID | None = None,
     **more: Any,
 ) -> Document:
     private = frame is not None and frame.visibility == Frame.Visibility.PRIVATE
@@ -105,6 +111,7 @@ def _document(
         workspace_id=source.workspace_id, kind=kind, object_id=object_id, project_id=project_id,
         frame=frame, session_id=frame.session_id if frame else None,
         private_to_id=frame.owner_id if private and frame else None,
+        owner_id=owner_id or (frame.owner_id if frame else None),
         type=type[:100], title=title, text=text, who=_clean(who)[:200], at=at,
         terms=found, length=len(found), **more,
     )  # fmt: skip
@@ -117,6 +124,7 @@ def content_hash(document: Document) -> str:
         document.kind, document.type, document.title, document.text, document.who,
         document.at.isoformat(), str(document.project_id), str(document.private_to_id),
         document.superseded, document.pinned, document.aliases, document.score,
+        str(document.owner_id), document.is_open,
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(said, default=str).encode()).hexdigest()
 

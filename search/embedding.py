@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from django.db.models import Exists, F, OuterRef
@@ -18,13 +18,21 @@ READ = 1_200
 
 
 def embed_missing(
-    *, workspace: Workspace, model: Embedder, on_progress: Callable[[int], None] | None = None
+    *,
+    workspace: Workspace,
+    model: Embedder,
+    kind: str = "",
+    objects: Sequence[UUID] | None = None,
+    on_progress: Callable[[int], None] | None = None,
 ) -> int:
-    """Vectors for documents that have none by this model or whose content has changed since."""
+    """Vectors for documents that have none by this model or whose content has changed since.
+
+    All of them, or those of `objects` of one kind.
+    """
     total, last = 0, None
     while True:
         with workspace_scope(workspace.id):
-            documents = _lacking(workspace, model.name, after=last)
+            documents = _lacking(workspace, model.name, kind, objects, after=last)
         if not documents:
             return total
         vectors = model.embed([spoken(document) for document in documents])
@@ -54,12 +62,21 @@ def spoken(document: Document) -> str:
     return f"{head}{document.text[:READ]} ({document.at:%d %B %Y})"
 
 
-def _lacking(workspace: Workspace, model: str, *, after: UUID | None) -> list[Document]:
+def _lacking(
+    workspace: Workspace,
+    model: str,
+    kind: str,
+    objects: Sequence[UUID] | None,
+    *,
+    after: UUID | None,
+) -> list[Document]:
     fresh = Embedding.unscoped.filter(
         workspace=workspace, document=OuterRef("pk"), model=model,
         content_hash=OuterRef("content_hash"),
     )  # fmt: skip
     rows = Document.objects.in_workspace(workspace).filter(~Exists(fresh))
+    if objects is not None:
+        rows = rows.filter(kind=kind, object_id__in=objects)
     if after is not None:
         rows = rows.filter(pk__gt=after)
     fields = ("id", "workspace_id", "who", "text", "at", "content_hash")

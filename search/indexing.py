@@ -10,20 +10,22 @@ from django.db.models import Exists, OuterRef
 
 from frames.models import Anchor, Event, Frame, Task
 from search.documents import of_anchor, of_event, of_frame, of_task
-from search.models import Document
+from search.models import Document, IndexedFrame
+from search.words import remember
 from stackmemory.lib.tenancy import workspace_scope
 from workspaces.models import Workspace
 
 BATCH = 500
 FIELDS = (
     "project", "frame", "session_id", "private_to", "type", "title", "text", "who", "at", "place",
-    "superseded", "pinned", "aliases", "score", "terms", "length", "content_hash",
+    "superseded", "pinned", "aliases", "score", "owner", "is_open", "terms", "length",
+    "content_hash",
 )  # fmt: skip
 MAKERS: dict[str, tuple[Any, Callable[[Any], Document | None], tuple[str, ...]]] = {
     Document.Kind.FRAME: (Frame, of_frame, ()),
     Document.Kind.ANCHOR: (Anchor, of_anchor, ("frame",)),
     Document.Kind.TASK: (Task, of_task, ("frame",)),
-    Document.Kind.EVENT: (Event, of_event, ("frame",)),
+    Document.Kind.EVENT: (Event, of_event, ("frame", "session")),
 }
 
 
@@ -50,6 +52,7 @@ def index(*, workspace: Workspace, kind: str, ids: Sequence[UUID]) -> int:
             unique_fields=["workspace", "kind", "object_id"],
             update_fields=FIELDS,
         )
+        remember(workspace, changed)
         written += len(changed)
     return written
 
@@ -60,20 +63,75 @@ def reindex(
     everything: bool = False,
     on_progress: Callable[[int], None] | None = None,
 ) -> int:
-    """Index what has no document yet, or `everything`; each batch in its own transaction."""
+    """Index what has no document yet, or `everything`; each batch in its own transaction.
+
+    Events are looked for in the frames whose number of events differs from what was looked through.
+    """
     total = 0
-    for kind in (
-        Document.Kind.ANCHOR,
-        Document.Kind.FRAME,
-        Document.Kind.TASK,
-        Document.Kind.EVENT,
-    ):
+    for kind in (Document.Kind.ANCHOR, Document.Kind.FRAME, Document.Kind.TASK):
         for ids in _batches(workspace, kind, everything=everything):
             with workspace_scope(workspace.id):
                 total += index(workspace=workspace, kind=kind, ids=ids)
             if on_progress is not None:
                 on_progress(len(ids))
+    for frame_id, counted in _frames_to_look_through(workspace, everything=everything):
+        for ids in _events_of(workspace, frame_id, everything=everything):
+            with workspace_scope(workspace.id):
+                total += index(workspace=workspace, kind=Document.Kind.EVENT, ids=ids)
+            if on_progress is not None:
+                on_progress(len(ids))
+        with workspace_scope(workspace.id):
+            IndexedFrame.unscoped.update_or_create(
+                workspace=workspace, frame_id=frame_id, defaults={"events": counted}
+            )
     return total
+
+
+def unlooked(frames: Any) -> Any:
+    """Those of `frames` whose events have not all been looked through."""
+    looked = IndexedFrame.unscoped.filter(
+        workspace=OuterRef("workspace"), frame=OuterRef("pk"), events=OuterRef("event_count")
+    )
+    return frames.filter(~Exists(looked), event_count__gt=0)
+
+
+def _frames_to_look_through(
+    workspace: Workspace, *, everything: bool
+) -> Iterator[tuple[UUID, int]]:
+    """(frame, its number of events before they are read), so that later ones are not missed."""
+    last: UUID | None = None
+    while True:
+        with workspace_scope(workspace.id):
+            frames = Frame.objects.in_workspace(workspace)
+            frames = frames.filter(event_count__gt=0) if everything else unlooked(frames)
+            if last is not None:
+                frames = frames.filter(pk__gt=last)
+            found = list(frames.order_by("pk").values_list("pk", "event_count")[:BATCH])
+        if not found:
+            return
+        yield from found
+        last = found[-1][0]
+
+
+def _events_of(workspace: Workspace, frame: UUID, *, everything: bool) -> Iterator[list[UUID]]:
+    """A frame's events that have no document, or all, a batch at a time."""
+    last: UUID | None = None
+    while True:
+        with workspace_scope(workspace.id):
+            rows = Event.objects.in_workspace(workspace).filter(frame=frame)
+            if not everything:
+                rows = rows.filter(~Exists(_documents_of(workspace, Document.Kind.EVENT)))
+            if last is not None:
+                rows = rows.filter(pk__gt=last)
+            ids = list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH])
+        if not ids:
+            return
+        yield ids
+        last = ids[-1]
+
+
+def _documents_of(workspace: Workspace, kind: str) -> Any:
+    return Document.unscoped.filter(workspace=workspace, kind=kind, object_id=OuterRef("pk"))
 
 
 def _batches(workspace: Workspace, kind: str, *, everything: bool) -> Iterator[list[UUID]]:
@@ -84,8 +142,7 @@ def _batches(workspace: Workspace, kind: str, *, everything: bool) -> Iterator[l
         with workspace_scope(workspace.id):
             rows = model.objects.in_workspace(workspace)
             if not everything:
-                there = Document.unscoped.filter(kind=kind, object_id=OuterRef("pk"))
-                rows = rows.filter(~Exists(there.filter(workspace=workspace)))
+                rows = rows.filter(~Exists(_documents_of(workspace, kind)))
             if last is not None:
                 rows = rows.filter(pk__gt=last)
             ids = list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH])

@@ -13,6 +13,8 @@ SCHEDULES: dict[str, tuple[str, int]] = {
     "measure usage": ("frames.usage.measure_all", 60),
     "erase deleted workspaces": ("workspaces.jobs.erase_due", 60),
     "forget sessions": ("workspaces.jobs.forget_sessions", 24 * 60),
+    "find what search has missed": ("search.jobs.find_missing", 10),
+    "check that search is fresh": ("search.jobs.check_fresh", 24 * 60),
     "forget idempotency keys": ("workspaces.idempotency.forget", 60),
 }
 

@@ -20,6 +20,7 @@ from frames.sample.script import Pin, Story
 from frames.sample.stories import all_stories
 from frames.sample.tasks import TASKS
 from frames.sample.timing import Moment, Planned, last_moment, plan
+from frames.signals import changed
 from stackmemory.lib.uuid7 import derived
 from workspaces.models import Membership, User, Workspace
 
@@ -44,6 +45,7 @@ def load_sample(*, workspace: Workspace, owner: User, now: datetime | None = Non
         Writer(workspace, owner, now).write()
         workspace.settings["sample"] = now.isoformat()
         workspace.save(update_fields=["settings"])
+        changed(workspace)
     return True
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from django.utils import timezone
 
 from frames.models import Project, Transfer
+from frames.signals import changed
 from frames.transfer.errors import Cancelled
 from frames.transfer.failing import in_a_sentence, told
 from frames.transfer.keeping import Keeper
@@ -191,6 +192,7 @@ def _end(transfer: Transfer, run: Run) -> None:
             done_rows=run.done_rows,
         )
         transfer.refresh_from_db()
+        changed(run.workspace)
 
 
 def report(run: Run, store: Store, status: str, began: datetime) -> dict[str, Any]:

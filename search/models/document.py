@@ -42,6 +42,12 @@ class Document(TenantModel):
     private_to = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True, related_name="+"
     )
+    # Whose work it is of: the frame's owner, or the person whose run it was.
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    # Still to be done or worked on; None for what has no such state by itself.
+    is_open = models.BooleanField(null=True, blank=True)
     # What kind of thing exactly: an anchor's type, an event's type, a frame's type.
     type = models.TextField(blank=True)
     title = models.TextField(blank=True)

@@ -1,0 +1,58 @@
+"""What workers do for search: handed ids alone, harmless when done twice."""
+
+from __future__ import annotations
+
+import logging
+from uuid import UUID
+
+from search import repair
+from search.embedders import embedder
+from search.embedding import embed_missing
+from search.indexing import index, reindex
+from stackmemory.lib.queue import enqueue
+from stackmemory.lib.tenancy import workspace_scope
+from workspaces.models import Workspace
+
+logger = logging.getLogger(__name__)
+
+
+def index_changed(workspace_id: str, kind: str, *ids: str) -> None:
+    """Renew the documents of these objects and their vectors."""
+    workspace = _workspace(workspace_id)
+    if workspace is None:
+        return
+    objects = [UUID(each) for each in ids]
+    with workspace_scope(workspace.pk):
+        index(workspace=workspace, kind=kind, ids=objects)
+    model = embedder()
+    if model is not None:
+        embed_missing(workspace=workspace, model=model, kind=kind, objects=objects)
+
+
+def catch_up(workspace_id: str) -> None:
+    """Index whatever of a workspace lacks a document or a vector."""
+    workspace = _workspace(workspace_id)
+    if workspace is None:
+        return
+    reindex(workspace=workspace)
+    model = embedder()
+    if model is not None:
+        embed_missing(workspace=workspace, model=model)
+
+
+def find_missing() -> None:
+    """By the clock: a catching-up for every workspace that has something to catch up with."""
+    for workspace_id in repair.behind():
+        enqueue("search.jobs.catch_up", workspace_id)
+
+
+def check_fresh() -> None:
+    """By the clock: documents that no longer say what their object says are made anew."""
+    for workspace in Workspace.objects.filter(deleted_at=None).order_by("pk").iterator(500):
+        if renewed := repair.renew_stale(workspace):
+            logger.info("renewed %s stale documents of %s", renewed, workspace.slug)
+            enqueue("search.jobs.catch_up", workspace.pk)
+
+
+def _workspace(workspace_id: str) -> Workspace | None:
+    return Workspace.objects.filter(pk=workspace_id, deleted_at=None).first()
