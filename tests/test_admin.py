@@ -13,9 +13,14 @@ from django.urls import reverse
 
 from frames.models import Event, Frame, KeptRow, Project, Revision, Task
 from frames.sample.load import load_sample
-from workspaces.models import Audit, LoginPlace, Membership, User
+from workspaces.models import Audit, Limit, LoginPlace, Membership, PlanLimit, User
 
-OWN = [model for app in ("workspaces", "frames") for model in apps.get_app_config(app).get_models()]
+OWN = [
+    model
+    for app in ("workspaces", "frames", "search")
+    if apps.is_installed(app)
+    for model in apps.get_app_config(app).get_models()
+]
 READ_ONLY = {"event", "keptrow", "revision", "activity", "audit", "transferitem", "usage"}
 
 
@@ -71,8 +76,9 @@ def test_rows_can_be_seen_and_never_deleted(browser, sample):
             continue
         seen.append(model._meta.model_name)
         assert browser.get(url(model, "change", row.pk)).status_code == 200, model
-        assert browser.get(url(model, "delete", row.pk)).status_code == 403, model
-        if model is not User:
+        if model not in (PlanLimit, Limit):
+            assert browser.get(url(model, "delete", row.pk)).status_code == 403, model
+        if model not in (PlanLimit, Limit, User):
             assert browser.get(url(model, "add")).status_code == 403, model
         if model._meta.model_name in READ_ONLY:
             forged = browser.post(url(model, "change", row.pk), {"type": "forged"})
@@ -116,6 +122,24 @@ def test_a_change_is_kept_in_the_audit_log(browser, sample, operator):
     assert (entry.data["before"], entry.data["after"]) == (
         {"status": "pending"}, {"status": "cancelled"},
     )  # fmt: skip
+
+
+def test_limits_are_the_operators_own_and_remembered(browser, acme):
+    form = {"workspace": str(acme.pk), "name": "requests_per_minute", "amount": "50"}
+    assert browser.post(url(Limit, "add"), form).status_code == 302
+    limit = Limit.objects.in_workspace(acme).get()
+    assert limit.amount == 50
+    changed = {"name": "events_per_month", "amount": ""}
+    assert browser.post(url(Limit, "change", limit.pk), changed).status_code == 302
+    limit.refresh_from_db()
+    assert (limit.name, limit.amount) == ("requests_per_minute", None)
+    assert browser.post(url(Limit, "delete", limit.pk), {"post": "yes"}).status_code == 302
+    assert not Limit.objects.in_workspace(acme).exists()
+    entries = Audit.objects.in_workspace(acme).filter(action="operator.changed").order_by("seq")
+    told = [(entry.data.get("before"), entry.data.get("after")) for entry in entries]
+    assert told[0] == (None, form | {"amount": 50})
+    assert told[1] == ({"amount": 50}, {"amount": None})
+    assert told[2] == (form | {"amount": None}, None)
 
 
 def test_the_last_owner_stays(browser, sample, alice, bob):

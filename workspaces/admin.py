@@ -16,9 +16,15 @@ from workspaces.models import (
     ApiKey,
     Audit,
     AuditHead,
+    Bucket,
+    IdempotencyKey,
     Invitation,
+    Limit,
+    LoginAttempts,
     LoginPlace,
     Membership,
+    PlanLimit,
+    Spending,
     Usage,
     User,
     Workspace,
@@ -80,7 +86,8 @@ class UserAdmin(DjangoUserAdmin):
 
 @admin.register(Workspace)
 class WorkspaceAdmin(OperatorAdmin):
-    list_display = ("slug", "name", "created_at", "deleted_at", "erased_at")
+    changeable = ("plan",)
+    list_display = ("slug", "name", "plan", "created_at", "deleted_at", "erased_at")
     list_select_related = ()
     search_help_text = "An id or an address."
 
@@ -143,4 +150,45 @@ class UsageAdmin(OperatorAdmin):
 class LoginPlaceAdmin(OperatorAdmin):
     list_display = ("user", "first_at", "last_at")
     list_select_related = ("user",)
+    search_fields = ()
+
+
+@admin.register(PlanLimit)
+class PlanLimitAdmin(OperatorAdmin):
+    theirs = ("plan", "name")
+    changeable = ("amount",)
+    list_display = ("plan", "name", "amount")
+    list_select_related = ()
+    search_fields = ()
+
+
+@admin.register(Limit)
+class LimitAdmin(OperatorAdmin):
+    theirs = ("workspace", "name")
+    changeable = ("amount",)
+    raw_id_fields = ("workspace",)
+    list_display = ("workspace", "name", "amount")
+
+
+@admin.register(Spending)
+class SpendingAdmin(OperatorAdmin):
+    list_display = ("workspace", "name", "period", "amount")
+
+
+@admin.register(Bucket)
+class BucketAdmin(OperatorAdmin):
+    list_display = ("subject", "workspace", "tokens", "capacity")
+
+
+@admin.register(IdempotencyKey)
+class IdempotencyKeyAdmin(OperatorAdmin):
+    large = ("body",)
+    list_display = ("name", "workspace", "status", "created_at")
+
+
+@admin.register(LoginAttempts)
+class LoginAttemptsAdmin(OperatorAdmin):
+    ordering = ("-since",)
+    list_display = ("subject", "since", "count")
+    list_select_related = ()
     search_fields = ()

@@ -15,6 +15,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 
 from workspaces import audit
+from workspaces.models import Workspace
 
 START = 20_000  # characters of a large column that are shown
 
@@ -30,12 +31,14 @@ class BoundedPaginator(Paginator):
 
 
 class OperatorAdmin(admin.ModelAdmin):
-    """Shows everything, changes what `changeable` names, adds and deletes nothing.
+    """Shows everything, changes what `changeable` names; adds and deletes only where it is `theirs`.
 
     A change to a workspace's row is written to that workspace's audit log.
     """
 
     changeable: ClassVar[tuple[str, ...]] = ()
+    # The operator's own rows (limits), made with these columns and removed again.
+    theirs: ClassVar[tuple[str, ...]] = ()
     # Columns that may be megabytes: not read for lists, and only their beginning is shown.
     large: ClassVar[tuple[str, ...]] = ()
     hidden: ClassVar[tuple[str, ...]] = ()
@@ -58,7 +61,8 @@ class OperatorAdmin(admin.ModelAdmin):
         return [self._starts.get(name, name) for name in names]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        return [f for f in self.get_fields(request, obj) if f not in self.changeable]
+        editable = self.changeable if obj else (*self.theirs, *self.changeable)
+        return [f for f in self.get_fields(request, obj) if f not in editable]
 
     @cached_property
     def _starts(self) -> dict[str, Callable[[Any], str]]:
@@ -90,23 +94,31 @@ class OperatorAdmin(admin.ModelAdmin):
     def save_model(self, request: HttpRequest, obj: Any, form: ModelForm, change: bool) -> None:
         super().save_model(request, obj, form, change)
         if form.changed_data:
+            before = {name: as_text(form.initial.get(name)) for name in form.changed_data}
+            after = {name: as_text(form.cleaned_data[name]) for name in form.changed_data}
+            self.remember(request, obj, before if change else None, after)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        names = (*self.theirs, *self.changeable)
+        self.remember(request, obj, {name: as_text(getattr(obj, name)) for name in names}, None)
+        super().delete_model(request, obj)
+
+    def remember(self, request: HttpRequest, obj: Any, before: Any, after: Any) -> None:
+        workspace = obj if isinstance(obj, Workspace) else getattr(obj, "workspace", None)
+        if workspace:
             audit.record(
-                workspace=obj.workspace,
-                action="operator.changed",
-                target=obj,
-                before={name: as_text(form.initial.get(name)) for name in form.changed_data},
-                after={name: as_text(form.cleaned_data[name]) for name in form.changed_data},
-                request=request,
-            )
+                workspace=workspace, action="operator.changed", target=obj,
+                before=before, after=after, request=request,
+            )  # fmt: skip
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return bool(self.changeable) and super().has_change_permission(request, obj)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
+        return bool(self.theirs) and super().has_add_permission(request)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
+        return bool(self.theirs) and super().has_delete_permission(request, obj)
 
 
 def start_of(name: str) -> Callable[[Any], str]:
