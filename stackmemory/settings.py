@@ -60,6 +60,8 @@ if not SECRET_KEY:
             "for example the output of: python -c 'import secrets; print(secrets.token_urlsafe(50))'"
         )
     SECRET_KEY = local_secret_key()
+# Keys that were in use before: what they signed or encrypted is still understood.
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 
 ALLOWED_HOSTS = env.list(
     "ALLOWED_HOSTS",
@@ -136,9 +138,7 @@ TEMPLATES = [
 ]
 
 # --- Database ---------------------------------------------------------------------------------
-DATABASE_URL = env.str(
-    "DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'stackmemory.sqlite3'}"
-)
+DATABASE_URL = env.str("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'stackmemory.sqlite3'}")
 DATABASES = {"default": database_settings(DATABASE_URL, require_tls=PRODUCTION)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -290,9 +290,7 @@ EMBEDDINGS = env.str("EMBEDDINGS", default="local")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {
-        "line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}
-    },
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {
         "handlers": ["console"],

@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from tests.conftest import PASSWORD
 from workspaces import throttle
+from workspaces.accounts import MFAAdapter
 from workspaces.models import LoginAttempts, User
 
 pytestmark = pytest.mark.django_db
@@ -252,3 +253,12 @@ def test_github_and_google_are_offered_only_where_configured(client):
     page = client.get("/account/login/").text
     assert "GitHub" not in page
     assert "Google" not in page
+
+
+def test_second_factors_outlive_a_changed_secret_key(settings):
+    adapter = MFAAdapter()
+    stored = adapter.encrypt("a secret")
+    assert "a secret" not in stored
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "a new one"
+    assert adapter.decrypt(stored) == "a secret"
