@@ -6,6 +6,7 @@ from django.urls import path
 
 from frames.views import (
     anchors,
+    connect,
     frame,
     home,
     import_actions,
@@ -26,6 +27,9 @@ urlpatterns = [
     path("anchors/", anchors.anchors, name="anchors"),
     path("tasks/", tasks.tasks, name="tasks"),
     path("usage/", usage.usage, name="usage"),
+    path("connect/", connect.connect, name="connect"),
+    path("connect/key/", connect.connect_key, name="connect-key"),
+    path("connect/status/", connect.connect_status, name="connect-status"),
     path("imports/", imports.imports, name="imports"),
     path("imports/new/", import_actions.import_new, name="import-new"),
     path("imports/<uuid:transfer_id>/", imports.import_detail, name="import"),
