@@ -102,12 +102,14 @@ def _chain(workspace: Workspace, ids: Collection[uuid.UUID] | FrameQuerySet) -> 
     start, params = _ids_sql(ids)
     table = connection.ops.quote_name(Frame._meta.db_table)
     home = _prepared(workspace.pk)
-    # UNION, not UNION ALL: what was met before is dropped, so a ring of parents ends too.
+    # UNION, not UNION ALL: what was met before is dropped, so a ring of parents ends too. The
+    # parent's parent is looked up by itself, because PostgreSQL, which cannot know how few rows
+    # there are, would join the whole table.
     sql = (
         "WITH RECURSIVE chain(id, parent_id) AS ("
         f"SELECT f.id, f.parent_id FROM {table} f WHERE f.workspace_id = %s AND f.id IN ({start})"
-        f" UNION SELECT f.id, f.parent_id FROM {table} f JOIN chain c ON f.id = c.parent_id"
-        " WHERE f.workspace_id = %s"
+        f" UNION SELECT c.parent_id, (SELECT f.parent_id FROM {table} f WHERE f.id = c.parent_id"
+        " AND f.workspace_id = %s) FROM chain c WHERE c.parent_id IS NOT NULL"
         ") SELECT id FROM chain"
     )
     return RawSQL(sql, [home, *params, home])
@@ -129,9 +131,11 @@ def _prepared(value: uuid.UUID) -> Any:
 def working_now(project: Project, user: User) -> FrameQuerySet:
     """Per person, the id of the open frame that was last active: the tip of an active path."""
     activity = Coalesce(F("last_event_at"), F("started_at"))
+    # The workspace is said once more for the index of what is open in it.
     return (
         project.frames.visible_to(user)
         .active()
+        .filter(workspace=project.workspace_id)
         .annotate(
             turn=Window(
                 RowNumber(), partition_by=F("owner_id"), order_by=[activity.desc(), F("id").desc()]
@@ -150,8 +154,10 @@ def family(frame: Frame, user: User, *, each_way: int = 8) -> tuple[list[Frame],
     """
     frames = frame.project.frames.visible_to(user)
     beside = frames.filter(parent=frame.parent_id)
-    earlier = Q(started_at__lt=frame.started_at) | Q(started_at=frame.started_at, id__lt=frame.pk)
-    later = Q(started_at__gt=frame.started_at) | Q(started_at=frame.started_at, id__gt=frame.pk)
+    at, key = frame.started_at, frame.pk
+    # The bound in front is what an index can use.
+    earlier = Q(started_at__lte=at) & (Q(started_at__lt=at) | Q(id__lt=key))
+    later = Q(started_at__gte=at) & (Q(started_at__gt=at) | Q(id__gt=key))
     before = beside.filter(earlier).order_by("-started_at", "-id").values("pk")[:each_way]
     after = beside.filter(later).order_by("started_at", "id").values("pk")[:each_way]
     wanted = Q(pk__in=_chain(frame.workspace, [frame.pk])) | Q(pk__in=before) | Q(pk__in=after)
