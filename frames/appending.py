@@ -3,85 +3,62 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import date, datetime
 from operator import itemgetter
-from typing import Any, Literal
 
 from django.utils import timezone
 
 from frames import partitions
-from frames.incoming import LONGEST_ID, plain
+from frames.accepting import Answer, EventIn, check
+from frames.incoming import plain
 from frames.ingest import NewEvent, append_events, event_id
 from frames.models import AgentSession, EventKey, Frame
-from frames.signals import changed
 from frames.reach import frames_of, uuid_or_none
 from frames.redact import redactor_for
+from frames.signals import changed
 from frames.transfer.rows.events import is_error, tool_of
 from stackmemory.lib.uuid7 import uuid7
 from workspaces.actor import Actor
+from workspaces.limits import spend_events
 
 MOST_EVENTS = 5_000
 MOST_BYTES = 8 * 1024 * 1024
-LONGEST_TYPE = 100
-# A sane moment: neither before there were such tools nor in the future by more than a day's skew.
-EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
-
-Outcome = Literal["created", "duplicate", "rejected"]
-
-
-@dataclass(slots=True)
-class EventIn:
-    """An event as a client sends it. `frame` is our id or the client's own (`source_id`).
-
-    `arrived_at` is when it happened as far as is known where that is no part of its identity.
-    """
-
-    frame: str
-    type: str
-    payload: Any = field(default_factory=dict)
-    source_id: str | None = None
-    occurred_at: datetime | None = None
-    seq: int | None = None
-    created = len(inserted)
-    changed(actor.workspace, "event", inserted)
-    arrived_at: datetime | None = None
-
-
-@dataclass(slots=True)
-class Answer:
-    outcome: Outcome
-    id: uuid.UUID | None = None
-    redacted: int = 0
-    code: str = ""
-    message: str = ""
-    field: str = ""
 
 
 def append_batch(*, actor: Actor, events: Sequence[EventIn]) -> list[Answer]:
     """Append `events` and answer for each, in their order.
 
-    An event's identity is its `source_id`, with `occurred_at` where it is given (then the id
-    derives from both); without `source_id` every call makes a new event. Two of one identity,
-    here or in an earlier batch, are one event, and the second is a `duplicate`. What cannot be
-    stored is `rejected`, and the others are stored all the same.
+    An event's identity is its `source_id`, with `occurred_at` and `seq` where they are given (then
+    the id derives from them, as an import's does); without `source_id` every call makes a new
+    event. Two of one identity, here or in an earlier batch, are one event, and the second is a
+    `duplicate`. What cannot be stored is `rejected`, and the others are stored all the same.
+    Raises QuotaExceeded, and then nothing is stored.
     """
     actor.require("write")
+    now = timezone.now()
     frames = _frames(actor, {event.frame for event in events if isinstance(event.frame, str)})
-    answers: list[Answer | None] = [_check(event, frames) for event in events]
+    answers = [check(event, frames, now) for event in events]
     accepted = [n for n, answer in enumerate(answers) if answer is None]
-    prepared = _prepare(actor, [(n, events[n]) for n in accepted], frames)
+    # Before anything is written: making a month locks the whole table.
+    partitions.ensure({_month(events[n], now) for n in accepted})
+    prepared = _prepare(actor, [(n, events[n]) for n in accepted], frames, now)
     partitions.ensure({partitions.month_of(row.occurred_at) for _, row, _ in prepared})
     inserted = append_events(workspace=actor.workspace, rows=[row for _, row, _ in prepared])
+    created = len(inserted)
+    changed(actor.workspace, "event", inserted)
     for number, row, redacted in prepared:
         new = row.id in inserted
         inserted.discard(row.id)
         answers[number] = Answer("created" if new else "duplicate", row.id, redacted)
     _touch_sessions([frames[events[n].frame] for n in accepted])
+    spend_events(actor.workspace, created)
     return [answer for answer in answers if answer is not None]
+
+
+def _month(event: EventIn, now: datetime) -> date:
+    return partitions.month_of(event.occurred_at or event.arrived_at or now)
 
 
 def _frames(actor: Actor, refs: set[str]) -> dict[str, Frame]:
@@ -95,48 +72,23 @@ def _frames(actor: Actor, refs: set[str]) -> dict[str, Frame]:
     for ref, id_ in ids.items():
         if id_ in by_id:
             found[ref] = by_id[id_]
-    rest = {ref for ref in refs - set(found) if "\x00" not in ref}
+    rest = {ref for ref in refs - set(found) if ref == plain(ref)}  # else no row has it
     if rest:
         found |= {frame.source_id: frame for frame in query.filter(source_id__in=rest)}
     return found
 
 
-def _check(event: EventIn, frames: dict[str, Frame]) -> Answer | None:
-    """Why an event cannot be stored; None if it can."""
-    if not isinstance(event.frame, str) or event.frame not in frames:
-        return _rejected("not_found", "There is no frame with this id here.", "frame")
-    if not isinstance(event.type, str) or not 0 < len(event.type) <= LONGEST_TYPE:
-        return _rejected("invalid", f"A type of 1 to {LONGEST_TYPE} characters is needed.", "type")
-    if event.source_id is not None and not 0 < len(event.source_id) <= LONGEST_ID:
-        return _rejected("invalid", f"At most {LONGEST_ID} characters, not empty.", "source_id")
-    if event.seq is not None and not -(2**63) <= event.seq < 2**63:
-        return _rejected("invalid", "A 64-bit integer is needed.", "seq")
-    if event.occurred_at is not None:
-        if event.occurred_at.tzinfo is None:
-            return _rejected("invalid", "Give the time with its zone, as 2026-01-31T12:00:00Z.",
-                             "occurred_at")  # fmt: skip
-        if not event.occurred_at >= EARLIEST:
-            return _rejected("invalid", "The time is before the year 2000.", "occurred_at")
-    return None
-
-
-def _rejected(code: str, message: str, name: str) -> Answer:
-    return Answer("rejected", code=code, message=message, field=name)
-
-
 def _prepare(
-    actor: Actor, accepted: list[tuple[int, EventIn]], frames: dict[str, Frame]
+    actor: Actor, accepted: list[tuple[int, EventIn]], frames: dict[str, Frame], now: datetime
 ) -> list[tuple[int, NewEvent, int]]:
     """(number, row, redactions) for each event, redacted and with its id."""
     redactor = redactor_for(actor.workspace)
     timeless = _timeless_ids(actor, [event for _, event in accepted if _is_timeless(event)])
-    now = timezone.now()
     counts: dict[uuid.UUID, int] = {}
     prepared = []
     for number, event in accepted:
         frame = frames[event.frame]
-        text = _payload_text(event.payload)
-        text, found = redactor.redact(text)
+        text, found = redactor.redact(event.text or "")
         redactions = sum(found.values())
         source_id = event.source_id
         at = event.occurred_at or now
@@ -148,7 +100,7 @@ def _prepare(
         elif event.occurred_at is None:
             id_, at = timeless[source_id]
         else:
-            id_ = event_id(actor.workspace, source_id, at, 0)
+            id_ = event_id(actor.workspace, source_id, at, event.seq or 0)
         data = event.payload
         row = NewEvent(
             id=id_,
@@ -205,16 +157,6 @@ def _timeless_ids(actor: Actor, events: Sequence[EventIn]) -> dict[str, tuple[uu
 
 def _digest(source_id: str) -> str:
     return hashlib.sha256(source_id.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _payload_text(payload: Any) -> str:
-    """The payload as it is stored. Half characters stay in their escaped form."""
-    text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return json.dumps(payload, separators=(",", ":"))
-    return text
 
 
 def _touch_sessions(frames: list[Frame]) -> None:

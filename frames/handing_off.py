@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from frames.calls import check_may_change, keep_revision
 from frames.incoming import text_in
 from frames.models import Frame, HandOff
 from frames.reach import frames_of, uuid_or_none
-from stackmemory.lib.refusal import Conflict, Forbidden, NotFound
 from frames.signals import changed
+from stackmemory.lib.refusal import Conflict, Forbidden, NotFound
 from workspaces.actor import Actor
 from workspaces.models import Membership, User
 
@@ -43,6 +44,7 @@ def hand_off(*, actor: Actor, frame: Frame, to: str, message: str = "") -> HandO
 
 def answer(*, actor: Actor, hand_off: HandOff, accept: bool, words: str = "") -> HandOff:
     """Accept (the frame becomes theirs) or decline. Only whom it was handed to may."""
+    actor.require("write")
     if actor.user is None or actor.user.pk != hand_off.to_user_id:
         raise Forbidden("forbidden", "Only the person it was handed to can answer.")
     state = HandOff.State.ACCEPTED if accept else HandOff.State.DECLINED
@@ -52,21 +54,28 @@ def answer(*, actor: Actor, hand_off: HandOff, accept: bool, words: str = "") ->
         keep_revision(actor, frame, ("owner_id",))
         frame.owner = actor.user
         frame.save(update_fields=["owner"])
+        changed(actor.workspace, "frame", [frame.pk], at_once=True)
     return hand_off
 
-        changed(actor.workspace, "frame", [frame.pk], at_once=True)
 
 def withdraw(*, actor: Actor, hand_off: HandOff) -> HandOff:
     """Take a hand-off back before it is answered."""
+    actor.require("write")
     if actor.user is None or actor.user.pk != hand_off.from_user_id:
         raise Forbidden("forbidden", "Only whoever handed it off can take that back.")
     _settle(actor, hand_off, HandOff.State.WITHDRAWN, "")
     return hand_off
 
 
+def hand_offs_of(actor: Actor) -> QuerySet[HandOff]:
+    """Hand-offs of frames the actor may see."""
+    found = HandOff.objects.in_workspace(actor.workspace).filter(frame__in=frames_of(actor))
+    return found.select_related("frame__project", "frame__owner", "from_user", "to_user")
+
+
 def find_hand_off(actor: Actor, ref: str) -> HandOff:
-    found = HandOff.objects.in_workspace(actor.workspace).select_related("frame__project")
-    hand_off = found.filter(pk=uuid_or_none(ref), frame__in=frames_of(actor)).first()
+    id_ = uuid_or_none(ref)
+    hand_off = hand_offs_of(actor).filter(pk=id_).first() if id_ else None
     if hand_off is None:
         raise NotFound("hand-off")
     return hand_off

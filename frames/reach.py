@@ -68,7 +68,8 @@ def find_project(actor: Actor, slug: str | None, *, field: str = "project") -> P
         projects = projects.filter(pk=actor.project_id)
     if slug:
         id_ = uuid_or_none(slug)
-        projects = projects.filter(Q(slug=slug) | Q(pk=id_) if id_ else Q(slug=slug))
+        called = Q(slug=slug) if "\x00" not in slug else Q(pk__in=())
+        projects = projects.filter(called | Q(pk=id_) if id_ else called)
     found = list(projects[:2])
     if len(found) != 1:
         raise NotFound("project" if slug else "single project to go by (name one)", field=field)

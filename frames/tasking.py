@@ -109,6 +109,19 @@ def add_dependency(*, actor: Actor, task: Task, on: Task) -> Task:
     return task
 
 
+def drop_dependency(*, actor: Actor, task: Task, ref: str) -> Task:
+    """Let `task` no longer wait for the task of this id, ours or its client's."""
+    actor.require("write")
+    on = tasks_of(actor).filter(by_ref(ref)).first()
+    gone = {ref, *(_refs(on) if on else ())}
+    left = [each for each in task.depends_on if str(each) not in gone]
+    if left != task.depends_on:
+        keep_revision(actor, task, ("depends_on",))
+        task.depends_on = left
+        task.save(update_fields=["depends_on"])
+    return task
+
+
 def active_tasks(actor: Actor, project: Project | None = None) -> QuerySet[Task]:
     """Open tasks, most urgent first."""
     tasks = tasks_of(actor).filter(status__in=OPEN)

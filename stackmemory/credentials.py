@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
+from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 
 from stackmemory.lib.refusal import Refusal
 from stackmemory.lib.tenancy import workspace_scope
-from workspaces import api_keys
+from workspaces import api_keys, limits
 from workspaces.actor import Actor
 from workspaces.models import Membership
 
@@ -29,18 +30,43 @@ class Unauthenticated(Refusal):
 def authenticate(request: HttpRequest) -> Actor:
     """The actor of the request's key. From here until the response the request is in its workspace.
 
-    Raises Unauthenticated.
+    Raises Unauthenticated, and TooMany where the key has made more requests than it may.
+    """
+    actor = admit(request)
+    stack: ExitStack = request.scope_stack  # type: ignore[attr-defined]
+    stack.enter_context(workspace_scope(actor.workspace.pk))
+    return actor
+
+
+def admit(request: HttpRequest) -> Actor:
+    """The actor of the request's key, counted against what the key may do; in no scope yet.
+
+    A transaction of its own, and a short one: whatever the request then does, two requests of one
+    key never wait for each other here, and what they did is counted however they end.
     """
     scheme, _, text = request.headers.get("Authorization", "").partition(" ")
     key = api_keys.authenticate(text.strip()) if scheme.lower() == "bearer" else None
     if key is None:
         raise Unauthenticated
-    stack: ExitStack = request.scope_stack  # type: ignore[attr-defined]
-    stack.enter_context(workspace_scope(key.workspace_id))
     request.workspace = key.workspace  # type: ignore[attr-defined]
-    membership = None
-    if key.created_by_id is not None:
-        memberships = Membership.objects.in_workspace(key.workspace).select_related("user")
-        membership = memberships.filter(user_id=key.created_by_id, user__is_active=True).first()
-    api_keys.note_use(key)
-    return Actor.of_key(key, membership)
+    with workspace_scope(key.workspace_id):
+        try:
+            request.allowance = limits.take(key.workspace, key.pk)  # type: ignore[attr-defined]
+        except limits.TooMany as refusal:
+            request.allowance = refusal.allowance  # type: ignore[attr-defined]
+            raise
+        membership = _membership_behind(key)
+        api_keys.note_use(key)
+    actor = Actor.of_key(key, membership)
+    # What pages know a person by; a browser's login counts for nothing beside a key.
+    request.user = actor.user or AnonymousUser()  # type: ignore[assignment]
+    request.api_key = key  # type: ignore[attr-defined]
+    return actor
+
+
+def _membership_behind(key: api_keys.ApiKey) -> Membership | None:
+    """The membership of whoever made the key, while they have one."""
+    if key.created_by_id is None:
+        return None
+    memberships = Membership.objects.in_workspace(key.workspace).select_related("user")
+    return memberships.filter(user_id=key.created_by_id, user__is_active=True).first()

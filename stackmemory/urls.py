@@ -4,12 +4,15 @@ from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 
+from stackmemory.api import urls as api_urls
+
 # Operators log in where everybody does: with throttling and the second factor.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 urlpatterns = [
     path("account/", include("allauth.urls")),
     path("admin/", admin.site.urls),
+    path("api/v1/", api_urls()),
     path("", include("workspaces.urls")),
     path("w/<slug:workspace_slug>/", include("frames.urls")),
 ]

@@ -133,7 +133,7 @@ def test_every_route_says_who_may_use_it():
     assert asked <= {"public", "person", "own"} | PERMISSIONS["owner"]
 
 
-@named([route for route in ALL if route not in INSIDE])
+@named([route for route in ALL if route not in INSIDE and not route.name.startswith("api:")])
 def test_route_outside_of_workspaces(route, cast, acme):
     url = route.url({"workspace_id": acme.pk, "session_id": 0})
     who = {"anonymous": None, "owner": cast["owner"], "operator": cast["operator"]}

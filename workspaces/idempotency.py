@@ -10,7 +10,9 @@ from __future__ import annotations
 import hashlib
 import re
 import uuid
+from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from django.utils import timezone
 
@@ -63,6 +65,16 @@ def check_name(name: str) -> None:
         raise BadName
 
 
+@dataclass(frozen=True)
+class Named:
+    """A request that was given a name by the caller's key. `fingerprint` says what it was."""
+
+    workspace: Workspace
+    api_key_id: uuid.UUID
+    name: str
+    fingerprint: str
+
+
 def fingerprint(method: str, path: str, body: bytes) -> str:
     """What makes two requests the same."""
     digest = hashlib.sha256(f"{method} {path}\n".encode("utf-8", "surrogatepass"))
@@ -70,40 +82,34 @@ def fingerprint(method: str, path: str, body: bytes) -> str:
     return digest.hexdigest()
 
 
-def begin(
-    workspace: Workspace, api_key_id: uuid.UUID, name: str, print_: str
-) -> IdempotencyKey | None:
+def begin(named: Named) -> IdempotencyKey | None:
     """Hold the name until the transaction ends; the answer it was given before, if any.
 
     Raises InProgress and Reused.
     """
-    if not try_transaction_lock(f"idempotency:{api_key_id}:{name}"):
+    if not try_transaction_lock(f"idempotency:{named.api_key_id}:{named.name}"):
         raise InProgress
-    since = timezone.now() - KEPT
-    rows = IdempotencyKey.objects.in_workspace(workspace)
-    known = rows.filter(api_key_id=api_key_id, name=name, created_at__gt=since).first()
-    if known is not None and known.fingerprint != print_:
+    known = _rows(named).filter(created_at__gt=timezone.now() - KEPT).first()
+    if known is not None and known.fingerprint != named.fingerprint:
         raise Reused
     return known
 
 
-def keep(
-    workspace: Workspace, api_key_id: uuid.UUID, name: str, print_: str, status: int, body: str
-) -> None:
+def keep(named: Named, status: int, body: str) -> None:
     """Remember the answer for a day."""
-    rows = IdempotencyKey.objects.in_workspace(workspace)
-    rows.filter(api_key_id=api_key_id, name=name, created_at__lte=timezone.now() - KEPT).delete()
-    row = IdempotencyKey(
-        workspace=workspace, api_key_id=api_key_id, name=name, fingerprint=print_,
-        status=status, body=body,
-    )  # fmt: skip
+    _rows(named).filter(created_at__lte=timezone.now() - KEPT).delete()
+    row = IdempotencyKey(**vars(named), status=status, body=body)
     IdempotencyKey.unscoped.bulk_create([row], ignore_conflicts=True)
+
+
+def _rows(named: Named) -> Any:
+    rows = IdempotencyKey.objects.in_workspace(named.workspace)
+    return rows.filter(api_key_id=named.api_key_id, name=named.name)
 
 
 def forget() -> int:
     """For the worker: drop what is a day old."""
     with system_scope():
-        old = IdempotencyKey.objects.across_workspaces().filter(
-            created_at__lte=timezone.now() - KEPT
-        )
-        return old._raw_delete(old.db)
+        rows = IdempotencyKey.objects.across_workspaces()
+        old = rows.filter(created_at__lte=timezone.now() - KEPT)
+        return int(old._raw_delete(old.db))

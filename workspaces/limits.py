@@ -161,7 +161,7 @@ def _refused(workspace: Workspace, subject: uuid.UUID, limit: int, now: float) -
         return Allowance(limit, 0, 60, 60)
     bucket = Bucket.objects.in_workspace(workspace).filter(subject=subject).first()
     tokens = bucket.tokens + max(now - bucket.stamp, 0) * limit / MINUTE if bucket else 0.0
-    wait = math.ceil(max(1 - tokens, 0) * MINUTE / limit)
+    wait = math.ceil(max(1 - tokens, 0) * MINUTE / limit - 1e-6)  # not a second for a rounding
     return Allowance(limit, 0, math.ceil((limit - tokens) * MINUTE / limit), max(wait, 1))
 
 

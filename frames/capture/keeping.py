@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from django.utils import timezone
 from django.utils.text import slugify
 
-from frames.appending import EARLIEST, EventIn, append_batch, was_appended
+from frames.accepting import EARLIEST, EventIn
+from frames.appending import append_batch, was_appended
 from frames.calls import (
     close_frame,
     end_session,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -42,9 +42,12 @@ SETTINGS = {
 
 
 @contextmanager
-def workspace_scope(workspace_id: uuid.UUID) -> Iterator[None]:
-    """Run the block in one transaction that is about this workspace and no other."""
-    with _scope(kind=APP, workspace=str(workspace_id)):
+def workspace_scope(workspace_id: uuid.UUID, *, reading: bool = False) -> Iterator[None]:
+    """Run the block in one transaction that is about this workspace and no other.
+
+    `reading` promises that it writes nothing, so that on SQLite it need not wait for who does.
+    """
+    with _scope(kind=APP, workspace=str(workspace_id), reading=reading):
         yield
 
 
@@ -121,9 +124,11 @@ def step_down(*, connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
 
 
 @contextmanager
-def _scope(*, kind: str, workspace: str = "", person: str = "", secret: str = "") -> Iterator[None]:
+def _scope(
+    *, kind: str, workspace: str = "", person: str = "", secret: str = "", reading: bool = False
+) -> Iterator[None]:
     if connection.vendor != "postgresql":
-        with transaction.atomic():
+        with _sqlite_transaction(reading):
             yield
         return
     connection.ensure_connection()
@@ -142,6 +147,20 @@ def _scope(*, kind: str, workspace: str = "", person: str = "", secret: str = ""
             connection.sm_scope = before  # type: ignore[attr-defined]
         else:
             _change(connection, _current(connection), before)
+
+
+@contextmanager
+def _sqlite_transaction(reading: bool) -> Iterator[None]:
+    connection.ensure_connection()  # which sets the mode
+    with ExitStack() as block:
+        mode = connection.transaction_mode  # type: ignore[attr-defined]
+        if reading:  # plain BEGIN: many may read at once, beside one that writes
+            connection.transaction_mode = None  # type: ignore[attr-defined]
+        try:
+            block.enter_context(transaction.atomic())
+        finally:
+            connection.transaction_mode = mode  # type: ignore[attr-defined]
+        yield
 
 
 def _current(connection: BaseDatabaseWrapper) -> Scope:
