@@ -54,7 +54,7 @@ def test_a_row_says_state_type_owner_and_counts(shop, alice, get):
     call(shop, name="Busy", type="debug", owner=alice, event_count=1234, error_count=2,
          anchor_count=3, **closed())  # fmt: skip
     page = get(shop).content.decode()
-    for words in ("debug", "1.2 k", "2 errors", "3 anchors", 'title="Alice"', "1 m", "closed", "Alice"):
+    for words in ("debug", "1.2 k", "2 errors", "3 anchors", 'title="Alice"', "1 m", "closed"):
         assert words in page
 
 
@@ -240,9 +240,15 @@ def test_a_ring_of_parents_does_not_hang(shop, get):
     assert get(shop, q="a").status_code == 200
 
 
-def test_an_empty_project_says_what_to_do(shop, get):
+def test_an_empty_project_says_what_to_do(shop, get, viola):
     page = get(shop).content.decode()
     assert "import_stackmemory PATH --workspace acme --project shop" in page
+    assert reverse("frames:import-new", args=["acme"]) in page
+    # Who may not import is not told to.
+    page = get(shop, as_person=viola).content.decode()
+    assert "import_stackmemory" not in page
+    assert reverse("frames:import-new", args=["acme"]) not in page
+    assert reverse("frames:connect", args=["acme"]) in page
 
 
 def test_nothing_found_says_so(shop, get):

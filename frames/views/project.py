@@ -16,7 +16,7 @@ from frames.frame_filter import SPANS, FrameFilter, facets
 from frames.models import Frame, Project
 from frames.views.listing import page_of, text_param
 from stackmemory.lib.keyset import Page
-from workspaces.access import requires
+from workspaces.access import may, requires
 from workspaces.request import WorkspaceRequest
 
 ROOTS, MATCHES, CHILDREN = 30, 50, 50
@@ -47,6 +47,7 @@ def project(request: WorkspaceRequest, project_slug: str) -> HttpResponse:
             "paths": [] if asked or text_param(request, "cursor") else paths,
             "page": page,
             "rows": tree.rows(tops),
+            "may_import": may(request.membership.role, "import"),
         },
     )
 
