@@ -20,7 +20,9 @@ BLANK_KEY = "YOUR_KEY"
 
 @dataclass(frozen=True)
 class Snippet:
-    """`where` says what to do with the text; `kind` is shell, json or toml."""
+    """`where` says what to do with the text; `kind` is shell, json or toml; `instead` marks
+    what is for those who do not want the first.
+    """
 
     id: str
     title: str
@@ -28,6 +30,7 @@ class Snippet:
     text: str
     kind: str = "shell"
     note: str = ""
+    instead: bool = False
 
 
 @dataclass(frozen=True)
@@ -105,16 +108,17 @@ def _claude_command(url: str, key: str) -> Snippet:
 
 def _claude_settings(url: str, key: str) -> Snippet:
     return Snippet(
-        "settings", "Or: settings, with nothing to install",
+        "settings", "Hooks over HTTP",
         "Merge this into ~/.claude/settings.json.", _json(claude_settings(url, key)), "json",
-        "While this server cannot be reached, what happens is not kept.",
+        "While this server cannot be reached, what happens is not kept.", instead=True,
     )  # fmt: skip
 
 
 def _claude_tools(mcp: str, key: str) -> Snippet:
     return Snippet(
-        "tools", "With settings: the memory’s tools",
-        "The command above adds them; with settings alone, run this too.", _claude_mcp(mcp, key),
+        "tools", "The memory’s tools",
+        "Hooks report; with these the agent can look things up and note them.",
+        _claude_mcp(mcp, key), instead=True,
     )  # fmt: skip
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -516,3 +518,27 @@ def test_names_of_prompts_are_their_first_words() -> None:
     assert name("word " * 100).endswith("word …")
     assert len(name("x" * 9000)) <= claude_code.NAME_LENGTH + 2
     assert name(" \n") == "A prompt without words"
+
+
+def test_the_documented_identities_are_those_in_use(agent: Agent) -> None:
+    text = (Path(__file__).parent.parent / "docs/capture.md").read_text(encoding="utf-8")
+    forms = {form.strip("`") for form in re.findall(r"`claude-code:[^`]*`", text)}
+    agent.prompt = "p1"
+    agent.hook("SessionStart", {"X-StackMemory-Delivery": "d1"}, source="startup")
+    agent.asks("p1", "x")
+    agent.calls("Bash", "t1", {}, "ok")
+    given = {"session_id": agent.session, "prompt_id or -": "p1", "prompt_id": "p1",
+             "tool_use_id": "t1", "hook_event_name": "SessionStart", "delivery": "d1"}  # fmt: skip
+    filled_in = {re.sub("<([^>]+)>", lambda match: given[match[1]], form) for form in forms}
+    events = set(Event.unscoped.values_list("source_id", flat=True))
+    frames = set(Frame.unscoped.filter(type="session").values_list("source_id", flat=True))
+    assert filled_in == events | frames
+    for name, type_ in re.findall(r"^\| `(\w+)`.* \| `(\w+)` \|", text, re.MULTILINE):
+        hook = claude_code.read({"hook_event_name": name, "last_assistant_message": "x"})
+        assert claude_code.event_type(hook) == type_
+
+
+def test_a_digest_counts_the_message_that_ends_the_work(agent: Agent) -> None:
+    agent.asks("p1", "Fix it")
+    agent.hook("Stop", last_assistant_message="Fixed.")
+    assert named("Fix it").digest["events"] == 2

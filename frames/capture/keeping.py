@@ -227,6 +227,7 @@ def _move(
 ) -> None:
     """Open and close frames as the hook says."""
     said = hook.text("last_assistant_message")[: 4 * LONGEST_INPUT] or None
+    frame.refresh_from_db()  # its counters, which a digest tells
     match hook.name:
         case "SessionStart":
             reopen_frame(actor=actor, frame=root)

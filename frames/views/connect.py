@@ -119,7 +119,7 @@ def _page(
     status: int = 200,
 ) -> HttpResponse:
     since = _since(request.GET.get("since")) or (key.created_at if text and key else timezone.now())
-    person = str(request.user)
+    person = request.user.display_name
     context = {
         "clients": CLIENTS,
         "client": client,
