@@ -31,6 +31,9 @@ def make_digest(frame: Frame) -> dict[str, Any]:
     events = Event.objects.in_workspace(frame.workspace).filter(frame=frame)
     anchors = Anchor.objects.in_workspace(frame.workspace).filter(frame=frame).standing()
     children = Frame.objects.in_workspace(frame.workspace).filter(parent=frame)
+    if frame.visibility == Frame.Visibility.TEAM:
+        # the team reads this digest: it must not tell of somebody's private frame
+        children = children.filter(visibility=Frame.Visibility.TEAM)
     if frame.visibility == Frame.Visibility.TEAM:  # what the team reads names no private frame
         children = children.filter(visibility=Frame.Visibility.TEAM)
     read = events.order_by("occurred_at", "seq", "id").only(
