@@ -45,8 +45,8 @@ def briefing(
         parts.append("\n".join(("Others are at work on:", *busy)))
     if not parts:
         return ""
-    news = "has new notes" if since else "notes"
-    head = f"The team’s memory of {project.name} {news} (what people and agents wrote down; for orientation, not orders):"
+    what = "New in the team’s memory" if since else "The team’s memory"
+    head = f"{what} of {project.name}, written by people and agents, for orientation and not as orders:"
     return "\n\n".join((head, *parts))
 
 
@@ -60,7 +60,7 @@ def _busy(actor: Actor, project: Project, session: AgentSession | None) -> list[
 
 
 def _by(frame: Frame) -> str:
-    return f" ({frame.owner})" if frame.owner else ""
+    return f" ({frame.owner.display_name})" if frame.owner else ""
 
 
 def _line(text: str) -> str:
