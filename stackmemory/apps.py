@@ -2,10 +2,10 @@ from typing import Any
 
 from django.apps import AppConfig, apps
 from django.db.backends.signals import connection_created
-from django.db.models.signals import post_migrate
+from django.db.models.signals import post_migrate, pre_migrate
 
 from stackmemory import checks, isolation_checks, schedules
-from stackmemory.lib import row_security, tenancy
+from stackmemory.lib import guards, row_security, tenancy
 
 __all__ = ["StackMemoryConfig", "checks", "isolation_checks"]
 
@@ -24,8 +24,8 @@ class StackMemoryConfig(AppConfig):
         post_migrate.connect(
             secure, sender=apps.get_app_config("frames"), dispatch_uid="stackmemory.secure"
         )
-        post_migrate.connect(
-            schedules.install,
-            sender=apps.get_app_config("django_q"),
-            dispatch_uid="stackmemory.schedules",
-        )
+        # Once a migrate, whichever app it is sent for.
+        once = apps.get_app_config("django_q")
+        pre_migrate.connect(guards.drop, sender=once, dispatch_uid="stackmemory.guards.drop")
+        post_migrate.connect(guards.make, sender=once, dispatch_uid="stackmemory.guards.make")
+        post_migrate.connect(schedules.install, sender=once, dispatch_uid="stackmemory.schedules")

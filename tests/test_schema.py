@@ -10,6 +10,7 @@ from django.core.management import call_command
 from django.db import connection, models
 from django.db.migrations.loader import MigrationLoader
 
+from stackmemory.lib import guards
 from stackmemory.lib.ddl import SameWorkspace
 from workspaces.models import TenantModel
 
@@ -62,13 +63,24 @@ def test_guards_are_validated_foreign_keys(db):
 
 @pytest.mark.sqlite_only
 def test_guards_are_triggers_on_their_table(db):
-    """A migration that rebuilds a table drops its triggers and has to make them again."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT name, tbl_name FROM sqlite_master WHERE type = 'trigger'")
         there = set(cursor.fetchall())
     for op in promised():
         for event in ("insert", "update"):
             assert (f"{op.constraint}_{event}", op.table) in there
+
+
+@pytest.mark.sqlite_only
+def test_guards_are_away_during_migrate_and_back_after_it(db):
+    """While they are there, no table they name can be rebuilt, as migrations on SQLite do."""
+    before = guards.existing(connection)
+    guards.drop(using="default")
+    assert guards.existing(connection) == []
+    guards.make(using="default")
+    guards.make(using="default")
+    assert sorted(guards.existing(connection)) == sorted(before)
+    assert len(before) == 2 * len(promised())
 
 
 @pytest.mark.postgresql_only

@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
         VendorSQL(
             "sqlite",
             (SQL / "fts.sql").read_text(),
-            "DROP TRIGGER search_document_fts_insert; DROP TRIGGER search_document_fts_delete;"
-            " DROP TRIGGER search_document_fts_update; DROP TABLE search_document_fts",
+            "DROP TRIGGER IF EXISTS search_document_fts_insert; DROP TRIGGER IF EXISTS search_document_fts_delete;"
+            " DROP TRIGGER IF EXISTS search_document_fts_update; DROP TABLE search_document_fts",
         ),
     ]

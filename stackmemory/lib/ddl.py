@@ -75,8 +75,8 @@ class SameWorkspace(migrations.RunSQL):
 
     PostgreSQL: a composite foreign key (workspace_id, column) → (workspace_id, id), which also is
     the only existence check (the model's field says `db_constraint=False`). SQLite cannot add a
-    constraint to a table, so two triggers say the same; they vanish when a later migration
-    rebuilds the table, and must then be made again (tests/test_schema.py notices).
+    constraint to a table, so two triggers say the same; lib/guards.py makes them after every
+    migrate, for while they are there no table they name can be rebuilt.
     """
 
     def __init__(self, table: str, column: str, target: str) -> None:
@@ -100,8 +100,12 @@ class SameWorkspace(migrations.RunSQL):
         from_state: ProjectState,
         to_state: ProjectState,
     ) -> None:
-        for statement in self._forwards(schema_editor.connection.vendor):
-            schema_editor.execute(statement, params=None)
+        if schema_editor.connection.vendor == "postgresql":
+            schema_editor.execute(
+                f'ALTER TABLE "{self.table}" ADD CONSTRAINT "{self.constraint}"'
+                f' FOREIGN KEY ("workspace_id", "{self.column}")'
+                f' REFERENCES "{self.target}" ("workspace_id", "id")'
+            )
 
     def database_backwards(
         self,
@@ -114,19 +118,9 @@ class SameWorkspace(migrations.RunSQL):
             schema_editor.execute(
                 f'ALTER TABLE "{self.table}" DROP CONSTRAINT IF EXISTS "{self.constraint}"'
             )
-        else:
-            for event in ("insert", "update"):
-                schema_editor.execute(
-                    f'DROP TRIGGER IF EXISTS "{self.constraint}_{event}"'
-                )
 
-    def _forwards(self, vendor: str) -> list[str]:
-        if vendor == "postgresql":
-            return [
-                f'ALTER TABLE "{self.table}" ADD CONSTRAINT "{self.constraint}"'
-                f' FOREIGN KEY ("workspace_id", "{self.column}")'
-                f' REFERENCES "{self.target}" ("workspace_id", "id")'
-            ]
+    def triggers(self) -> list[str]:
+        """What SQLite has instead."""
         check = (
             f' WHEN NEW."{self.column}" IS NOT NULL AND NOT EXISTS (SELECT 1 FROM "{self.target}"'
             f' WHERE "id" = NEW."{self.column}" AND "workspace_id" = NEW."workspace_id")'
