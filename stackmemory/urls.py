@@ -5,6 +5,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from stackmemory.api import urls as api_urls
+from stackmemory.connect import hook_script
 
 # Operators log in where everybody does: with throttling and the second factor.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -13,6 +14,7 @@ urlpatterns = [
     path("account/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/", api_urls()),
+    path("connect/stackmemory-hook.py", hook_script, name="hook-script"),
     path("", include("workspaces.urls")),
     path("w/<slug:workspace_slug>/", include("frames.urls")),
 ]

@@ -35,6 +35,8 @@ NAMESPACES: dict[str, dict[str, str]] = {
 }
 
 ROUTES: dict[str, dict[str, str]] = {
+    # a script without anybody's data, for machines to fetch
+    "hook-script": get("public"),
     # workspaces/urls.py: people
     "workspaces:start": get("person"),
     "workspaces:list": get("person"),
@@ -75,6 +77,9 @@ ROUTES: dict[str, dict[str, str]] = {
     "frames:frame-children": get("read"),
     "frames:frame-events": get("read"),
     "frames:frame-event": get("read"),
+    "frames:connect": get("write"),
+    "frames:connect-key": post("keys"),
+    "frames:connect-status": get("write"),
     "frames:imports": get("read"),
     "frames:import": get("read"),
     "frames:import-progress": get("read"),
