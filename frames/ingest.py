@@ -5,16 +5,14 @@ from __future__ import annotations
 import uuid
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from django.db.models import F
-from django.db.models.functions import Coalesce, Greatest, Least
 from django.utils import timezone
 
 from frames.models import Activity, Event, Frame
-from stackmemory.lib.bulk import insert_new
+from stackmemory.lib.bulk import add_up, fold, insert_new
 from stackmemory.lib.uuid7 import derived
 
 if TYPE_CHECKING:
@@ -87,30 +85,21 @@ def _first_of_each(rows: Sequence[NewEvent], inserted: set[uuid.UUID]) -> list[N
     return fresh
 
 
-@dataclass(slots=True)
-class _Tally:
-    events: int = 0
-    errors: int = 0
-    times: list[datetime] = field(default_factory=list)
-
-
 def _count_in_frames(rows: Sequence[NewEvent]) -> None:
-    tallies: defaultdict[uuid.UUID, _Tally] = defaultdict(_Tally)
+    tallies: dict[uuid.UUID, list[Any]] = {}
     for row in rows:
-        tally = tallies[row.frame_id]
-        tally.events += 1
-        tally.errors += row.is_error
-        tally.times.append(row.occurred_at)
-    # Sorted, so that two writers lock frames in the same order.
-    for frame_id in sorted(tallies):
-        tally = tallies[frame_id]
-        first, last = min(tally.times), max(tally.times)
-        Frame.unscoped.filter(pk=frame_id).update(
-            event_count=F("event_count") + tally.events,
-            error_count=F("error_count") + tally.errors,
-            first_event_at=Least(Coalesce("first_event_at", first), first),
-            last_event_at=Greatest(Coalesce("last_event_at", last), last),
-        )
+        at = row.occurred_at
+        tally = tallies.get(row.frame_id)
+        if tally is None:
+            tallies[row.frame_id] = [1, int(row.is_error), at, at]
+            continue
+        tally[0] += 1
+        tally[1] += row.is_error
+        tally[2] = min(tally[2], at)
+        tally[3] = max(tally[3], at)
+    how = {"event_count": "add", "error_count": "add",
+           "first_event_at": "least", "last_event_at": "greatest"}  # fmt: skip
+    fold(Frame, how, tallies)
 
 
 def count_activity(
@@ -120,36 +109,15 @@ def count_activity(
     frames: Sequence[tuple[uuid.UUID, datetime]] = (),
 ) -> None:
     """Add events, and frames as (project id, started), to the hours they happened in."""
-    hours: defaultdict[tuple[datetime, uuid.UUID], list[int]] = defaultdict(lambda: [0, 0, 0])
+    hours: defaultdict[tuple[uuid.UUID, datetime, uuid.UUID], list[int]]
+    hours = defaultdict(lambda: [0, 0, 0])
     for event in events:
-        tally = hours[_hour(event.occurred_at), event.project_id]
+        tally = hours[workspace.id, _hour(event.occurred_at), event.project_id]
         tally[0] += 1
         tally[1] += event.is_error
     for project_id, started in frames:
-        hours[_hour(started), project_id][2] += 1
-    if not hours:
-        return
-    keys = sorted(hours)
-    at = {hour for hour, _ in keys}
-    query = Activity.objects.in_workspace(workspace).filter(hour__gte=min(at), hour__lte=max(at))
-    there = set(query.values_list("hour", "project_id")) if keys else set()
-    # Rows that exist are added to; the rest are made. A rival that makes one first is added to as
-    # well, because ignore_conflicts leaves its row and the update below finds it.
-    Activity.unscoped.bulk_create(
-        [
-            Activity(workspace=workspace, hour=hour, project_id=project_id)
-            for hour, project_id in keys
-            if (hour, project_id) not in there
-        ],
-        ignore_conflicts=True,
-    )
-    for hour, project_id in keys:
-        events_n, errors_n, frames_n = hours[hour, project_id]
-        Activity.objects.in_workspace(workspace).filter(hour=hour, project_id=project_id).update(
-            events=F("events") + events_n,
-            errors=F("errors") + errors_n,
-            frames=F("frames") + frames_n,
-        )
+        hours[workspace.id, _hour(started), project_id][2] += 1
+    add_up(Activity, ("workspace", "hour", "project"), ("events", "errors", "frames"), hours)
 
 
 def _hour(at: datetime) -> datetime:

@@ -21,8 +21,7 @@ django.setup()
 
 from django.db import connection  # noqa: E402
 
-from frames.transfer import keeping, remembering, stacks, tasks, timeline  # noqa: E402
-from frames.transfer.importing import Options, import_stackmemory  # noqa: E402
+from frames.transfer import importing, keeping, remembering, stacks, tasks, timeline  # noqa: E402
 from frames.transfer.run import chunks  # noqa: E402
 from workspaces.models import Workspace  # noqa: E402
 
@@ -54,10 +53,20 @@ def run(path: str, slug: str, die_at: int = 0) -> dict[str, Any]:
             os.kill(os.getpid(), signal.SIGKILL)
         return execute(sql, params, many, context)
 
+    def end(*arguments: Any) -> None:
+        nonlocal total
+        total = seen
+        importing_end(*arguments)
+
+    # What follows the end of an import (indexing, say) is not the import's.
+    total, importing_end = 0, importing._end
+    importing._end = end
     workspace = Workspace.objects.get(slug=slug)
     with connection.execute_wrapper(count):
-        report = import_stackmemory(workspace=workspace, path=Path(path), options=Options())
-    return report | {"statements": seen}
+        options = importing.Options()
+        report = importing.import_stackmemory(workspace=workspace, path=Path(path), options=options)
+    importing._end = importing_end
+    return report | {"statements": total}
 
 
 if __name__ == "__main__":

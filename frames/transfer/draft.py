@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Container, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -22,6 +23,7 @@ from frames.transfer.values import (
     whole,
 )
 
+CANONICAL = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DEEPEST = 200
 # A text kept beside that is longer than this and differs in numbers alone is kept as those.
@@ -31,6 +33,8 @@ NUMBERS = "$numbers"
 
 class Draft:
     """Reads one source row. `notes` collects reasons of frames.transfer.adjust, each once."""
+
+    __slots__ = ("notes", "now", "row")
 
     def __init__(self, row: Row, now: datetime) -> None:
         self.row = row
@@ -43,7 +47,7 @@ class Draft:
     def identity(self, column: str, *, uuid: bool = True) -> str | None:
         """The row's own id as text; None where it has none. `uuid`: note where it is no UUID."""
         text = identity_of(self.row.get(column))
-        if text is None or not uuid:
+        if text is None or not uuid or CANONICAL.fullmatch(text):
             return text
         try:
             UUID(text)
@@ -99,7 +103,7 @@ class Draft:
     def check_json(self, text: str) -> Any:
         """Parse and note what is odd; None where it does not parse."""
         try:
-            data = json.loads(text, parse_constant=_refuse)
+            data = DECODE(text)
         except (ValueError, RecursionError):
             self.note("invalid_json")
             return None
@@ -117,6 +121,9 @@ class Draft:
 
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is not JSON")
+
+
+DECODE = json.JSONDecoder(parse_constant=_refuse).decode
 
 
 def _storable(text: str, data: Any) -> bool:
@@ -144,6 +151,8 @@ def _depth(text: str) -> int:
 
 def leftover(row: Row, rebuilt: Row) -> Row:
     """What of the source row our columns do not say: kept as source["raw"]."""
+    if row == rebuilt and all(type(rebuilt[c]) is type(value) for c, value in row.items()):
+        return {}
     return {
         column: _packed(rebuilt.get(column), value)
         for column, value in row.items()

@@ -14,10 +14,11 @@ from frames.models import Transfer, TransferItem
 from frames.transfer.draft import Draft
 from frames.transfer.errors import Cancelled, TakenOver
 from frames.transfer.values import Row, digest, pack_row
-from stackmemory.lib.locks import transaction_lock
+from stackmemory.lib.locks import commit_soon, transaction_lock
 from stackmemory.lib.tenancy import workspace_scope
 from workspaces.models import Workspace
 
+TEXTS = (str, bytes)
 TABLES = ("frames", "events", "anchors", "contexts", "tasks", "traces", "tool_calls", "other")
 COUNTS = ("read", "imported", "updated", "existing", "conflict", "set_aside")
 Progress = Callable[["Run"], None]
@@ -82,6 +83,7 @@ class Run:
         """
         with workspace_scope(self.workspace.id):
             if self.transfer is not None:
+                commit_soon()
                 transaction_lock(f"import {self.workspace.id}")
                 self._claim(self.transfer)
             yield
@@ -161,7 +163,7 @@ def chunks(
     size = 0
     for position, row in rows:
         chunk.append((position, row))
-        size += sum(len(v) for v in row.values() if isinstance(v, str | bytes))
+        size += sum([len(v) for v in row.values() if isinstance(v, TEXTS)])
         if len(chunk) >= most or size >= most_bytes:
             yield chunk
             chunk, size = [], 0

@@ -35,7 +35,8 @@ class Source:
     def __init__(self, path: Path, name: str = "") -> None:
         self.name = name or path.name
         self.fingerprint = ""
-        self.connection = sqlite3.connect(path)
+        # Events are read by a thread of their own, one thread at a time.
+        self.connection = sqlite3.connect(path, check_same_thread=False)
         # The schema is a stranger's: nothing of it may run.
         self.connection.execute("PRAGMA trusted_schema=OFF")
         self.connection.execute("PRAGMA cell_size_check=ON")

@@ -13,6 +13,7 @@ import json
 import math
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 Row = dict[str, Any]
@@ -148,11 +149,16 @@ def moment(value: Any) -> datetime | None:
     is milliseconds (as seconds that would be the year 5138), each thousandfold the next unit.
     None where it is no time at all, or one outside the years 1–9999.
     """
-    at = _moment(value)
+    return _moment(value) if isinstance(value, int | float | str) else None
+
+
+@lru_cache(10_000, typed=True)  # one row's time is asked for several times
+def _moment(value: float | str) -> datetime | None:
+    at = _unchecked(value)
     return at if at is not None and FIRST <= at <= LAST else None
 
 
-def _moment(value: Any) -> datetime | None:
+def _unchecked(value: float | str) -> datetime | None:
     if isinstance(value, str):
         number = whole(value)
         if number is None:

@@ -64,4 +64,7 @@ def to_ms(at: datetime) -> int:
 
 
 def clamped_ms(at: datetime) -> int:
-    return min(max(to_ms(at), to_ms(FLOOR)), to_ms(CEILING) - 1)
+    return min(max(to_ms(at), FIRST_MS), LAST_MS)
+
+
+FIRST_MS, LAST_MS = to_ms(FLOOR), to_ms(CEILING) - 1
