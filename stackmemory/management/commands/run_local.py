@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 from http.client import HTTPConnection, HTTPException
@@ -33,6 +34,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         port = chosen_port()
         refuse_busy(port)
+        logging.disable(logging.INFO)  # what goes on in here is told by the lines below
         try:
             self.migrate()
             login = ensure_demo()
