@@ -27,6 +27,7 @@ from frames.transfer.tasks import Tasks
 from frames.transfer.timeline import Timeline
 from stackmemory.lib.locks import transaction_lock
 from stackmemory.lib.tenancy import workspace_scope
+from workspaces import audit
 from workspaces.models import User, Workspace
 
 RESUMABLE = (Transfer.State.WAITING, Transfer.State.CHECKING, Transfer.State.RUNNING,
@@ -112,8 +113,17 @@ def _begin(
             transfer.fingerprint, transfer.tables, transfer.adjusted = mark, {}, {}
             transfer.done_rows = 0
         transfer.state, transfer.error, transfer.finished_at = Transfer.State.RUNNING, "", None
+        begins = transfer.started_at is None
         transfer.started_at = transfer.started_at or timezone.now()
         transfer.save()
+        if begins:
+            audit.record(
+                workspace=workspace,
+                action="import.started",
+                actor=user or transfer.created_by,
+                target=transfer,
+                after={"name": transfer.name, **options.as_json()},
+            )
     return transfer
 
 
@@ -193,6 +203,13 @@ def _end(transfer: Transfer, run: Run) -> None:
         )
         transfer.refresh_from_db()
         changed(run.workspace)
+        audit.record(
+            workspace=run.workspace,
+            action="import.finished",
+            actor=transfer.created_by,
+            target=transfer,
+            after={table: counts["imported"] for table, counts in run.tables.items()},
+        )
 
 
 def report(run: Run, store: Store, status: str, began: datetime) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from frames.transfer import upload
 from frames.transfer.errors import BadStore
 from frames.views import import_report
 from frames.views.imports import find
+from workspaces import audit
 from workspaces.access import requires
 from workspaces.request import WorkspaceRequest
 
@@ -46,6 +47,9 @@ def import_cancellation(request: WorkspaceRequest, transfer_id: uuid.UUID) -> Ht
         messages.info(request, "The import was already over.")
     else:
         upload.cancel(transfer)
+        audit.record(
+            workspace=request.workspace, action="import.cancelled", target=transfer, request=request
+        )
         messages.success(request, "The import is being stopped. What is in already stays.")
     return redirect("frames:import", request.workspace.slug, transfer.id)
 
