@@ -169,7 +169,7 @@ def terms(text: str) -> list[str]:
     """The terms of a text in order, at most MOST_TERMS."""
     found: list[str] = []
     for match in TOKEN.finditer(unicodedata.normalize("NFKC", text)):
-        found += _of_token(match[0])
+        found += terms_of(match[0])
         if len(found) >= MOST_TERMS:
             break
     return found[:MOST_TERMS]
@@ -179,8 +179,17 @@ def counted(text: str) -> Counter[str]:
     return Counter(terms(text))
 
 
+def spelled(text: str) -> dict[str, str]:
+    """Each term of a text and the word it came from."""
+    found: dict[str, str] = {}
+    for match in TOKEN.finditer(unicodedata.normalize("NFKC", text)):
+        for term in terms_of(match[0]):
+            found.setdefault(term, match[0] if not IS_CJK.match(match[0]) else term)
+    return found
+
+
 @lru_cache(maxsize=50_000)
-def _of_token(token: str) -> tuple[str, ...]:
+def terms_of(token: str) -> tuple[str, ...]:
     if IS_CJK.match(token):
         pairs = [token[n : n + 2] for n in range(len(token) - 1)]
         return tuple(pairs or [token])

@@ -7,7 +7,6 @@ constants and weights below were chosen by measurement on conversations (docs/se
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -27,7 +26,7 @@ def rarity(total: int, documents: int) -> float:
 def bm25(
     terms: Sequence[Mapping[str, int]],
     lengths: Sequence[int],
-    query: Counter[str],
+    query: Mapping[str, float],
     rarities: Mapping[str, float],
     mean_length: float,
 ) -> np.ndarray:

@@ -2,44 +2,53 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+import time
+from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import numpy as np
-from django.db.models import Q
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Left
 from django.utils import timezone
 
-from search import analyze, ranking
+from search import analyze, ranking, words
 from search.backends import Filters, backend
-from search.embedders import embedder
-from search.models import Document, Embedding
+from search.embedders import Embedder, embedder
+from search.filtering import filtered, seen_now
+from search.models import Document
+from search.weighing import ALIKE, Hit, Sought, is_nonsense, read_closely, weigh
 from workspaces.actor import Actor
+from workspaces.models import Workspace
 
 BY_TEXT, BY_VECTOR = 100, 50
 # So many of the best candidates bring the documents next to them along.
 WITH_NEIGHBOURS = 40
 REACH = 8
-# A word in more than this share of many documents finds nothing by itself.
-COMMON, MANY = 0.25, 2_000
-# Below this a likeness of meaning is noise (cosine; measured on unrelated texts).
-ALIKE = 0.30
-SUPERSEDED, PINNED, FRESH = 0.5, 1.1, 0.1
+# A word in more than this share of the documents finds nothing by itself; of large workspaces
+# the words are looked for, rarest first, that stand in so many documents together.
+COMMON, ENOUGH = 0.25, 6_000
+# Counts of workspaces with more documents than this are remembered for a while.
+LARGE, REMEMBERED, SECONDS = 5_000, 20_000, 300.0
+MOST_COUNTED = 80_000
+# What a word counts that was looked for in the place of a mistyped one.
+GUESSED = 0.8
+# So many of the best are read in full.
+CLOSELY = 60
+# So much of a text is read to show and to compare.
+HEAD = 2_000
 
 
 @dataclass(slots=True)
-class Hit:
-    """A document found, and why: `words` it shares, `likeness` in meaning (0–1) …"""
+class Found:
+    """`pool` are the documents that fit at all, best first; `hits` the first of them, read in full."""
 
-    document: Document
-    score: float
-    words: list[str] = field(default_factory=list)
-    likeness: float | None = None
-    neighbour_of: bool = False
-    reasons: list[str] = field(default_factory=list)
+    hits: list[Hit] = field(default_factory=list)
+    pool: list[Document] = field(default_factory=list)
+    # Words nobody wrote → those looked for in their place.
+    meant: dict[str, list[str]] = field(default_factory=dict)
 
 
 def search(
@@ -49,88 +58,183 @@ def search(
 
     Nothing where nothing fits. Deterministic; no network but a remote embedder's, where one is set.
     """
-    workspace = actor.workspace
+    return find(actor=actor, text=text, filters=filters, limit=limit).hits
+
+
+def find(
+    *,
+    actor: Actor,
+    text: str,
+    filters: Filters | None = None,
+    limit: int = 20,
+    phrases: Sequence[str] = (),
+    prefer: Sequence[str] = (),
+) -> Found:
+    """As `search`, with what else fits and what mistyped words were taken for.
+
+    Documents with one of the `phrases`, and of a type to `prefer`, come first.
+    """
+    filters = within(actor, filters)
+    query = analyze.counted(text)
+    if not query:
+        return Found()
+    weights = {word: float(times) for word, times in query.items()}
+    rarities, counts, total = _rarities(actor.workspace, list(weights), filters.projects)
+    meant = words.meant(actor.workspace, [word for word in weights if not counts[word]])
+    for near in meant.values():
+        for word in near:
+            weights.setdefault(word, GUESSED)
+            counts.setdefault(word, total // 100)
+            rarities.setdefault(word, ranking.rarity(total, total // 100))
+    ids = backend().by_text(actor.workspace, _telling(rarities, counts), filters, BY_TEXT)
+    model = embedder()
+    vector = _vector(model, text)
+    likeness: dict[UUID, float] = {}
+    if model is not None and vector is not None:
+        near_ones = backend().by_vector(actor.workspace, vector, model.name, filters, BY_VECTOR)
+        likeness = dict(near_ones)
+        ids = list(dict.fromkeys([*ids, *(id_ for id_, _ in near_ones[:BY_VECTOR])]))
+    documents, occurrences, more = backend().measured(
+        _load(actor, Document.objects.in_workspace(actor.workspace).filter(pk__in=ids)),
+        list(weights), vector, model.name if model else "",
+    )  # fmt: skip
+    likeness |= more
+    scored = _scored(documents, occurrences, weights, rarities, vector is not None, likeness)
+    documents |= _neighbours(actor, filters, documents, scored)
+    summed = ranking.with_neighbours(
+        {id_: scored.get(id_, 0.0) for id_ in documents}, _next_to(documents.values())
+    )
+    sought = Sought(analyze.spelled(text), weights, rarities, meant, phrases, prefer)
+    hits = []
+    for id_, document in documents.items():
+        own, score = scored.get(id_, 0.0), float(summed[id_])
+        beside = score > own > 0 or own == 0 < score
+        holds = [word for word in weights if word in occurrences.get(id_, ())]
+        hits.append(Hit(document, score, holds, likeness.get(id_), neighbour_of=beside))
+    good = [hit for hit in hits if hit.words or (hit.likeness or 0) >= ALIKE or hit.neighbour_of]
+    if is_nonsense(good, sought):
+        return Found(meant=meant)
+    now = timezone.now()
+    for hit in good:
+        weigh(hit, sought, now)
+    good.sort(key=order)
+    for hit in good[: max(limit, CLOSELY)]:
+        read_closely(hit, sought)
+    good.sort(key=order)
+    return Found(good[:limit], [hit.document for hit in good], meant)
+
+
+def newest(
+    *, actor: Actor, filters: Filters, limit: int, by: str = "-at", pool: int = 300
+) -> Found:
+    """What passes the filters, without words to look for."""
+    rows = filtered(actor.workspace, within(actor, filters)).order_by(by, "-pk")
+    documents = list(_load(actor, rows)[:pool])
+    hits = [Hit(document, 0.0) for document in documents[:limit]]
+    for hit in hits:
+        weigh(hit, Sought(), timezone.now())
+    return Found(hits, documents)
+
+
+def within(actor: Actor, filters: Filters | None) -> Filters:
+    """The filters, held to what the actor may see."""
     filters = (filters or Filters())._replace(person=actor.user.pk if actor.user else None)
     if actor.project_id is not None:
         filters = filters._replace(projects=[actor.project_id])
-    query = analyze.counted(text)
-    if not query:
-        return []
-    rarities = _rarities(actor, query, filters)
-    ids = backend().by_text(workspace, _telling(rarities), filters, BY_TEXT)
-    model = embedder()
-    vector = model.embed([text])[0] if model else None
-    if model is not None and vector is not None:
-        near = backend().by_vector(workspace, vector, model.name, filters, BY_VECTOR)
-        ids = list(dict.fromkeys([*ids, *near]))
-    documents = _load(actor, ids)
-    scored, likeness = _scored(documents, query, rarities, vector, model.name if model else "")
-    documents |= _neighbours(actor, filters, documents, scored)
-    total = ranking.with_neighbours(
-        {id_: scored.get(id_, 0.0) for id_ in documents}, _next_to(documents.values())
-    )
-    hits = [
-        _hit(document, float(total[id_]), scored.get(id_, 0.0), query, likeness.get(id_))
-        for id_, document in documents.items()
-    ]
-    good = [hit for hit in hits if hit.words or (hit.likeness or 0) >= ALIKE or hit.neighbour_of]
-    if not any(hit.words or (hit.likeness or 0) >= ALIKE for hit in good):
-        return []
-    now = timezone.now()
-    for hit in good:
-        _weigh(hit, now)
-    good.sort(key=lambda hit: (-hit.score, hit.document.pk))
-    return good[:limit]
+    return filters
 
 
-def _rarities(actor: Actor, query: Counter[str], filters: Filters) -> dict[str, float]:
-    documents = Document.objects.in_workspace(actor.workspace)
-    if filters.projects is not None:
-        documents = documents.filter(project__in=filters.projects)
-    total = documents.count()
-    counts = backend().word_counts(actor.workspace, list(query), filters)
-    return {word: ranking.rarity(total, min(counts.get(word, 0), total)) for word in query}
+def order(hit: Hit) -> tuple[float, UUID]:
+    return (-hit.score, hit.document.pk)
 
 
-def _telling(rarities: dict[str, float]) -> dict[str, float]:
+def _vector(model: Embedder | None, text: str) -> np.ndarray | None:
+    return model.embed([text])[0] if model else None
+
+
+_known: OrderedDict[Any, tuple[float, int]] = OrderedDict()
+
+
+def _remembered(key: Any) -> int | None:
+    kept = _known.get(key)
+    return kept[1] if kept and kept[0] > time.monotonic() else None
+
+
+def _remember(key: Any, value: int) -> None:
+    _known[key] = (time.monotonic() + SECONDS, value)
+    while len(_known) > REMEMBERED:
+        _known.popitem(last=False)
+
+
+def _rarities(
+    workspace: Workspace, query: list[str], projects: list[UUID] | None
+) -> tuple[dict[str, float], dict[str, int]]:
+    """Of each word its rarity and its count, among the documents of the projects."""
+    where = (workspace.pk, tuple(projects) if projects is not None else None)
+    total = _remembered(where)
+    counts = {w: n for w in query if (n := _remembered((*where, w))) is not None}
+    missing = [word for word in query if word not in counts]
+    if missing or total is None:
+        # Counting further than a share would tell nothing: such words are common.
+        most = max(2_000, int((total or MOST_COUNTED) * COMMON) + 1)
+        new, counted = backend().word_counts(workspace, missing, projects, most)
+        total = counted if total is None else total
+        counts |= {word: new.get(word, 0) for word in missing}
+        if total > LARGE:
+            _remember(where, total)
+            for word in missing:
+                _remember((*where, word), counts[word])
+    rarities = {word: ranking.rarity(total, min(counts[word], total)) for word in query}
+    return rarities, counts, total
+
+
+def _telling(rarities: dict[str, float], counts: dict[str, int]) -> dict[str, float]:
     """The words to look for: without those nearly everything holds, where rarer ones are."""
     rare = {word: weight for word, weight in rarities.items() if weight > -np.log(COMMON)}
-    return rare or rarities
+    chosen: dict[str, float] = {}
+    together = 0
+    for word in sorted(rare or rarities, key=lambda word: (counts[word], word)):
+        together += counts[word]
+        if chosen and together > ENOUGH:
+            break
+        chosen[word] = rarities[word]
+    return chosen
 
 
-def _load(actor: Actor, ids: Iterable[UUID]) -> dict[UUID, Document]:
-    rows = Document.objects.in_workspace(actor.workspace).filter(pk__in=list(ids))
-    return {row.pk: row for row in rows}
+def _load(actor: Actor, rows: QuerySet[Document]) -> QuerySet[Document]:
+    """The rows as hits show them: with the beginning of their text (`head`), and never one of a
+    frame that is somebody else's private one by now."""
+    shown = rows.defer("terms", "text").annotate(head=Left("text", HEAD))
+    related = ("project__slug", "project__name", "owner__name", "owner__email", "frame__name",
+               "frame__workspace_id")  # fmt: skip
+    return (
+        seen_now(shown, actor.user)
+        .select_related("project", "owner", "frame")
+        .only(
+            *(f.name for f in Document._meta.concrete_fields if f.name not in ("terms", "text")),
+            *related,
+        )
+    )
 
 
 def _scored(
     documents: dict[UUID, Document],
-    query: Counter[str],
+    occurrences: dict[UUID, dict[str, int]],
+    weights: dict[str, float],
     rarities: dict[str, float],
-    vector: np.ndarray | None,
-    model: str,
-) -> tuple[dict[UUID, float], dict[UUID, float]]:
-    """(score, likeness) of each candidate before its neighbourhood counts."""
+    by_meaning: bool,
+    likeness: dict[UUID, float],
+) -> dict[UUID, float]:
+    """The score of each candidate before its neighbourhood counts."""
     rows = list(documents.values())
     if not rows:
-        return {}, {}
+        return {}
     lengths = [row.length for row in rows]
-    words = ranking.bm25(
-        [row.terms for row in rows], lengths, query, rarities, sum(lengths) / len(lengths)
-    )
-    meaning, likeness = None, {}
-    if vector is not None:
-        vectors = dict(
-            Embedding.unscoped.filter(
-                workspace_id=rows[0].workspace_id, model=model, document__in=rows
-            ).values_list("document", "vector")
-        )
-        meaning = np.array(
-            [float(vectors[r.pk] @ vector) if r.pk in vectors else 0.0 for r in rows]
-        )
-        likeness = {row.pk: float(value) for row, value in zip(rows, meaning, strict=True)}
-    scores = ranking.fused(words, meaning)
-    return {row.pk: float(s) for row, s in zip(rows, scores, strict=True)}, likeness
+    found = [occurrences.get(row.pk, {}) for row in rows]
+    by_words = ranking.bm25(found, lengths, weights, rarities, sum(lengths) / len(lengths))
+    meaning = np.array([likeness.get(row.pk, 0.0) for row in rows]) if by_meaning else None
+    scores = ranking.fused(by_words, meaning)
+    return {row.pk: float(s) for row, s in zip(rows, scores, strict=True)}
 
 
 def _neighbours(
@@ -144,14 +248,8 @@ def _neighbours(
         if document.frame_id and document.place is not None:
             places = (document.place - REACH, document.place + REACH)
             near |= Q(frame_id=document.frame_id, place__range=places)
-    seen = Document.objects.in_workspace(actor.workspace).visible_to(actor.user)
-    if filters.kinds is not None:
-        seen = seen.filter(kind__in=filters.kinds)
-    if filters.since is not None:
-        seen = seen.filter(at__gte=filters.since)
-    if filters.until is not None:
-        seen = seen.filter(at__lt=filters.until)
-    return {row.pk: row for row in seen.filter(near) if row.pk not in documents}
+    rows = _load(actor, filtered(actor.workspace, filters).filter(near))
+    return {row.pk: row for row in rows if row.pk not in documents}
 
 
 def _next_to(documents: Iterable[Document]) -> dict[UUID, Sequence[tuple[int, Any]]]:
@@ -171,31 +269,3 @@ def _next_to(documents: Iterable[Document]) -> dict[UUID, Sequence[tuple[int, An
                 if other != number and abs(rows[other].place - row.place) <= REACH
             ]
     return found
-
-
-def _hit(
-    document: Document, total: float, own: float, query: Counter[str], likeness: float | None
-) -> Hit:
-    words = [word for word in query if document.terms.get(word)]
-    return Hit(document, total, words, likeness, neighbour_of=total > own > 0 or own == 0 < total)
-
-
-def _weigh(hit: Hit, now: datetime) -> None:
-    """What a document is beside what it says: replaced, pinned, recent; and the reasons in words."""
-    document = hit.document
-    if hit.words:
-        hit.reasons.append("words: " + ", ".join(hit.words))
-    if hit.likeness is not None and hit.likeness >= ALIKE:
-        hit.reasons.append(f"meaning: {hit.likeness:.0%} alike")
-    if hit.neighbour_of:
-        hit.reasons.append("next to other hits in its frame")
-    days = max((now - document.at).total_seconds() / 86_400, 0.0)
-    hit.score *= 1 + FRESH * 0.5 ** (days / 14)
-    if days < 7:
-        hit.reasons.append("recent")
-    if document.pinned:
-        hit.score *= PINNED
-        hit.reasons.append("pinned")
-    if document.superseded:
-        hit.score *= SUPERSEDED
-        hit.reasons.append("superseded")

@@ -16,6 +16,7 @@ from ninja.openapi.schema import OpenAPISchema
 from ninja.parser import Parser
 
 from frames.api import anchors, events, frames, hand_offs, projects, sessions, tasks
+from search import api as searching
 from stackmemory import hooks, openapi
 from stackmemory.answers import refused
 from stackmemory.api_docs import DocsPage
@@ -62,6 +63,7 @@ for router in (
     anchors.router,
     tasks.router,
     hand_offs.router,
+    searching.router,
     members.router,
     keys.router,
     hooks.router,

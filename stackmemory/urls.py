@@ -18,3 +18,4 @@ urlpatterns = [
     path("", include("workspaces.urls")),
     path("w/<slug:workspace_slug>/", include("frames.urls")),
 ]
+    path("w/<slug:workspace_slug>/", include("search.urls")),

@@ -77,6 +77,10 @@ ROUTES: dict[str, dict[str, str]] = {
     "frames:frame-children": get("read"),
     "frames:frame-events": get("read"),
     "frames:frame-event": get("read"),
+    # search/urls.py; a saved search is its person's alone
+    "search:search": get("read"),
+    "search:save": post("read"),
+    "search:forget": post("own"),
     "frames:connect": get("write"),
     "frames:connect-key": post("keys"),
     "frames:connect-status": get("write"),
@@ -131,4 +135,25 @@ ROUTES: dict[str, dict[str, str]] = {
     "account/social/login/error/": both("public", "public"),
     "account/social/signup/": both("public", "public"),
     "account/social/connections/": both("public", "public"),
+}
+
+# MCP's tools, and the permission a key needs to see and call them. test_mcp_keys.py walks them.
+TOOLS: dict[str, str] = {
+    "start_frame": "write",
+    "close_frame": "write",
+    "hand_off": "write",
+    "append_events": "write",
+    "add_anchor": "write",
+    "add_decision": "write",
+    "create_task": "write",
+    "update_task_status": "write",
+    "get_hot_stack": "read",
+    "list_frames": "read",
+    "get_frame": "read",
+    "get_timeline": "read",
+    "get_active_tasks": "read",
+    "get_task_metrics": "read",
+    "search": "read",
+    "sm_search": "read",
+    "fetch": "read",
 }

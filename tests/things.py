@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from frames.models import AgentSession, Anchor, Event, Frame, Project, Task, Transfer, TransferItem
 from frames.partitions import ensure, month_of
+from search.models import SavedSearch
 from stackmemory.lib.uuid7 import uuid7
 from workspaces import api_keys
 from workspaces.models import Invitation, Membership, User, Workspace
@@ -44,8 +45,10 @@ def things(workspace: Workspace) -> dict[str, Any]:
         expires_at=now,
     )
     key, _ = api_keys.create(workspace=workspace, name="bot", scopes=["read"])
+    saved = SavedSearch.unscoped.create(workspace=workspace, user=spare, name="s", query="q=x")
     return {
         "workspace_slug": slug,
+        "saved_id": saved.pk,
         "project_slug": project.slug,
         "session_id": session.pk,
         "frame_id": frame.pk,

@@ -13,7 +13,11 @@ from search.backends import postgres, sqlite
 
 
 class Filters(NamedTuple):
-    """What a candidate must be; None stands for anything."""
+    """What a candidate must be; None stands for anything.
+
+    `people` and `names` (lower case, of who speaks) are alternatives; `files` are regular
+    expressions of search/files.py.
+    """
 
     person: UUID | None = None
     projects: list[UUID] | None = None
@@ -21,6 +25,12 @@ class Filters(NamedTuple):
     types: list[str] | None = None
     since: datetime | None = None
     until: datetime | None = None
+    people: list[UUID] | None = None
+    names: list[str] | None = None
+    is_open: bool | None = None
+    least: float | None = None
+    most: float | None = None
+    files: list[str] | None = None
 
 
 def backend() -> ModuleType:

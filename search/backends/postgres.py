@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 import numpy as np
 from django.db import connection
+from django.db.models import FloatField, QuerySet, TextField
+from django.db.models.expressions import RawSQL
+
+from search.models import Document
 
 if TYPE_CHECKING:
     from search.backends import Filters
     from workspaces.models import Workspace
 
-COUNT_UP_TO = 20_000
 
-
-def word_counts(workspace: Workspace, words: list[str], filters: Filters) -> dict[str, int]:
-    """In how many documents of the searched projects each word stands."""
+def word_counts(
+    workspace: Workspace, words: list[str], projects: list[UUID] | None, most: int
+) -> tuple[dict[str, int], int]:
+    """In how many documents of the projects each word stands, counted up to `most`; and of how many."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT word, documents FROM search_word_counts(%s, %s::uuid[], %s)",
-            [words, filters.projects, COUNT_UP_TO],
+            "SELECT word, documents FROM search_word_counts(%s, %s::uuid[], %s) UNION ALL"
+            " SELECT NULL, count(*) FROM search_document WHERE workspace_id = %s"
+            " AND (%s::uuid[] IS NULL OR project_id = ANY(%s))",
+            [words, projects, most, workspace.pk, projects, projects],
         )
-        return dict(cursor.fetchall())
+        counts = dict(cursor.fetchall())
+    return counts, counts.pop(None)
 
 
 def by_text(
@@ -31,10 +39,12 @@ def by_text(
     """The documents that hold the weightiest words."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id FROM search_candidates(%s, %s, %s, %s::uuid[], %s, %s, %s, %s, %s)",
+            "SELECT id FROM search_candidates(%s, %s, %s, %s::uuid[], %s, %s, %s, %s, %s::uuid[],"
+            " %s, %s, %s, %s, %s, %s)",
             [
                 list(weights), list(weights.values()), filters.person, filters.projects,
-                filters.kinds, filters.types, filters.since, filters.until, most,
+                filters.kinds, filters.types, filters.since, filters.until, filters.people,
+                filters.names, filters.is_open, filters.least, filters.most, filters.files, most,
             ],
         )  # fmt: skip
         return [id_ for (id_,) in cursor.fetchall()]
@@ -42,19 +52,43 @@ def by_text(
 
 def by_vector(
     workspace: Workspace, vector: np.ndarray, model: str, filters: Filters, most: int
-) -> list[UUID]:
-    """The documents whose vectors are nearest, compared exactly within the workspace."""
+) -> list[tuple[UUID, float]]:
+    """The documents whose vectors are nearest and how near, compared exactly in the workspace."""
     where, parameters = conditions(filters)
-    text = "[" + ",".join(f"{x:.6g}" for x in vector.tolist()) + "]"
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT d.id FROM search_embedding e JOIN search_document d ON d.id = e.document_id"
+            "SELECT d.id, -(e.vector <#> %s::halfvec) FROM search_embedding e JOIN search_document d ON d.id = e.document_id"
             f" WHERE e.workspace_id = %s AND e.model = %s{where}"
             # + 0 keeps the planner from an approximate index that loses recall under filters
-            " ORDER BY (e.vector <=> %s::halfvec) + 0 LIMIT %s",
-            [workspace.pk, model, *parameters, text, most],
+            " ORDER BY (e.vector <#> %s::halfvec) + 0 LIMIT %s",
+            [_text(vector), workspace.pk, model, *parameters, _text(vector), most],
         )
-        return [id_ for (id_,) in cursor.fetchall()]
+        return cursor.fetchall()
+
+
+def measured(
+    rows: QuerySet[Document], words: list[str], vector: np.ndarray | None, model: str
+) -> tuple[dict[UUID, Document], dict[UUID, dict[str, int]], dict[UUID, float]]:
+    """The documents, how often each word stands in each, and how like the vector they are."""
+    held = RawSQL(
+        "(SELECT json_object_agg(t.lexeme, coalesce(cardinality(t.positions), 1))::text"
+        ' FROM unnest("search_document"."terms") t WHERE t.lexeme = ANY(%s))',
+        [words],
+        output_field=TextField(),
+    )
+    rows = rows.annotate(held=held)
+    if vector is not None:
+        alike = RawSQL(
+            "(SELECT -(e.vector <#> %s::halfvec) FROM search_embedding e"
+            ' WHERE e.document_id = "search_document"."id" AND e.model = %s)',
+            [_text(vector), model],
+            output_field=FloatField(),
+        )
+        rows = rows.annotate(alike=alike)
+    documents = {row.pk: row for row in rows}
+    counts = {id_: json.loads(row.held or "{}") for id_, row in documents.items()}
+    near = {id_: row.alike for id_, row in documents.items() if getattr(row, "alike", None)}
+    return documents, counts, near
 
 
 def conditions(filters: Filters) -> tuple[str, list[object]]:
@@ -66,8 +100,19 @@ def conditions(filters: Filters) -> tuple[str, list[object]]:
         ("lower(d.type) = ANY(%s)", filters.types),
         ("d.at >= %s", filters.since),
         ("d.at < %s", filters.until),
+        ("d.is_open = %s", filters.is_open),
+        ("d.score >= %s", filters.least),
+        ("d.score <= %s", filters.most),
+        ("d.text ~* ANY(%s)", filters.files),
     ):
         if value is not None:
             sql += f" AND {clause}"
             parameters.append(value)
+    if filters.people is not None or filters.names is not None:
+        sql += " AND (d.owner_id = ANY(%s) OR lower(d.who) = ANY(%s))"
+        parameters += [filters.people or [], filters.names or []]
     return sql, parameters
+
+
+def _text(vector: np.ndarray) -> str:
+    return "[" + ",".join(f"{x:.6g}" for x in vector.tolist()) + "]"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 import numpy as np
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import F, QuerySet
 
+from search.filtering import filtered
 from search.models import Document, Embedding
 
 if TYPE_CHECKING:
@@ -16,20 +18,27 @@ if TYPE_CHECKING:
     from workspaces.models import Workspace
 
 
-def word_counts(workspace: Workspace, words: list[str], filters: Filters) -> dict[str, int]:
-    """In how many documents of the searched projects each word stands."""
-    where, parameters = _where(workspace, filters._replace(kinds=None, types=None, since=None,
-                                                           until=None))  # fmt: skip
-    sql = (
-        "SELECT count(*) FROM search_document_fts f JOIN search_document d ON d.rowid = f.rowid"
-        f" WHERE search_document_fts MATCH %s AND {where}"
+def word_counts(
+    workspace: Workspace, words: list[str], projects: list[UUID] | None, most: int
+) -> tuple[dict[str, int], int]:
+    """In how many documents of the projects each word stands, counted up to `most`; and of how many."""
+    where, parameters = "d.workspace_id = %s", [workspace.pk.hex]
+    if projects is not None:
+        where += f" AND d.project_id IN ({_marks(projects)})"
+        parameters += [project.hex for project in projects]
+    one = (
+        " UNION ALL SELECT count(*) FROM (SELECT 1 FROM search_document_fts f"
+        " JOIN search_document d ON d.rowid = f.rowid"
+        f" WHERE search_document_fts MATCH %s AND {where} LIMIT %s)"
     )
-    counts = {}
+    given = [each for word in words for each in (_quoted(word), *parameters, most)]
     with connection.cursor() as cursor:
-        for word in words:
-            cursor.execute(sql, [_quoted(word), *parameters])
-            counts[word] = cursor.fetchone()[0]
-    return counts
+        cursor.execute(
+            f"SELECT count(*) FROM search_document d WHERE {where}" + one * len(words),
+            [*parameters, *given],
+        )
+        total, *counts = (n for (n,) in cursor.fetchall())
+    return dict(zip(words, counts, strict=True)), total
 
 
 def by_text(
@@ -49,37 +58,27 @@ def by_text(
 
 def by_vector(
     workspace: Workspace, vector: np.ndarray, model: str, filters: Filters, most: int
-) -> list[UUID]:
-    """The documents whose vectors are nearest, compared exactly."""
+) -> list[tuple[UUID, float]]:
+    """All documents with a vector, nearest first and how near, compared exactly."""
     rows = Embedding.objects.in_workspace(workspace).filter(model=model)
     rows = rows.filter(document__in=filtered(workspace, filters)).values_list("document", "vector")
     found = list(rows)
     if not found:
         return []
     near = np.stack([row for _, row in found]) @ vector
-    best = np.argsort(-near, kind="stable")[:most]
-    return [found[n][0] for n in best]
+    return [(found[n][0], float(near[n])) for n in np.argsort(-near, kind="stable")]
 
 
-def filtered(workspace: Workspace, filters: Filters) -> QuerySet[Document]:
-    """The documents that pass the filters."""
-    documents = Document.objects.in_workspace(workspace)
-    seen = Q(private_to=None)
-    documents = documents.filter(seen | Q(private_to=filters.person) if filters.person else seen)
-    for lookup, value in (
-        ("project__in", filters.projects),
-        ("kind__in", filters.kinds),
-        ("at__gte", filters.since),
-        ("at__lt", filters.until),
-    ):
-        if value is not None:
-            documents = documents.filter(**{lookup: value})
-    if filters.types is not None:
-        types = Q(pk__in=())
-        for name in filters.types:
-            types |= Q(type__iexact=name)
-        documents = documents.filter(types)
-    return documents
+def measured(
+    rows: QuerySet[Document], words: list[str], vector: np.ndarray | None, model: str
+) -> tuple[dict[UUID, Document], dict[UUID, dict[str, int]], dict[UUID, float]]:
+    """The documents and how often each word stands in each; by_vector has said how near all are."""
+    documents = {row.pk: row for row in rows.annotate(all_terms=F("terms"))}
+    counts = {
+        id_: {word: row.all_terms[word] for word in words if word in row.all_terms}
+        for id_, row in documents.items()
+    }
+    return documents, counts, {}
 
 
 def _where(workspace: Workspace, filters: Filters) -> tuple[str, list[object]]:
@@ -93,14 +92,32 @@ def _where(workspace: Workspace, filters: Filters) -> tuple[str, list[object]]:
         ("lower(d.type)", filters.types),
     ):
         if values is not None:
-            sql.append(f"{column} IN ({', '.join(['%s'] * len(values))})")
+            sql.append(f"{column} IN ({_marks(values)})")
             parameters += values
+    if filters.people is not None or filters.names is not None:
+        people = [person.hex for person in filters.people or ()]
+        names = filters.names or []
+        sql.append(f"(d.owner_id IN ({_marks(people)}) OR lower(d.who) IN ({_marks(names)}))")
+        parameters += [*people, *names]
+    if filters.files is not None:
+        sql.append("(" + " OR ".join("d.text REGEXP %s" for _ in filters.files) + ")")
+        parameters += [f"(?i){pattern}" for pattern in filters.files]
     adapt = connection.ops.adapt_datetimefield_value
-    for clause, at in (("d.at >= %s", filters.since), ("d.at < %s", filters.until)):
-        if at is not None:
+    for clause, value in (
+        ("d.at >= %s", filters.since and adapt(filters.since)),
+        ("d.at < %s", filters.until and adapt(filters.until)),
+        ("d.is_open = %s", filters.is_open),
+        ("d.score >= %s", filters.least),
+        ("d.score <= %s", filters.most),
+    ):
+        if value is not None:
             sql.append(clause)
-            parameters.append(adapt(at))
+            parameters.append(value)
     return " AND ".join(sql), parameters
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join(["%s"] * len(values))
 
 
 def _quoted(word: str) -> str:

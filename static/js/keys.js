@@ -30,6 +30,12 @@
       if (location.hash === "#rail") { location.hash = "#main"; }
       return;
     }
+    if ((event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && event.key.toLowerCase() === "k") {
+      const box = document.querySelector("[data-search] input[type=search]");
+      event.preventDefault();
+      if (box) { box.focus(); box.select(); } else go("Search");
+      return;
+    }
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.target.closest?.("input, textarea, select, [contenteditable], dialog[open], [role=tree]")) return;
     if (Date.now() < goingUntil && places[event.key]) {
@@ -46,8 +52,9 @@
       "?": () => document.getElementById("keys")?.showModal(),
       "/": () => {
         const box = document.querySelector("[data-key-search]") || document.querySelector("input[type=search]");
-        box?.focus();
-        box?.select();
+        if (!box) return go("Search");
+        box.focus();
+        box.select();
       },
     };
     if (!actions[event.key]) return;

@@ -46,6 +46,7 @@ BODIES: dict[str, Any] = {
     "PATCH /members/{member_id}": {"role": "viewer"},
     "POST /invitations": {"email": "new@example.com"},
     "POST /keys": {"name": "new", "scopes": ["read"]},
+    "POST /search": {"query": "x"},
     "POST /hooks/claude-code": {"hook_event_name": "Stop", "session_id": "s"},
 }
 
