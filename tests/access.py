@@ -5,6 +5,7 @@ To add a route, add a line: its name, and for each method it offers what it asks
 - "public": anybody;
 - "person": anybody who is logged in;
 - "staff": operators, in the admin;
+- "key": whoever shows an API key; a login opens nothing (tests/test_mcp_keys.py tries the keys);
 - a permission of workspaces/access.py ("read", "write", "import", …): members whose role has it.
 
 A method that is not listed must be refused.
@@ -37,6 +38,9 @@ NAMESPACES: dict[str, dict[str, str]] = {
 ROUTES: dict[str, dict[str, str]] = {
     # a script without anybody's data, for machines to fetch
     "hook-script": get("public"),
+    # agents
+    "mcp": post("key"),
+    "mcp-project": post("key"),
     # workspaces/urls.py: people
     "workspaces:start": get("person"),
     "workspaces:list": get("person"),
@@ -64,6 +68,7 @@ ROUTES: dict[str, dict[str, str]] = {
     "workspaces:audit": get("audit"),
     "workspaces:audit-export": post("audit"),
     # frames/urls.py
+    "frames:redaction": both("settings", "settings"),
     "frames:home": get("read"),
     "frames:projects": get("read"),
     "frames:project": get("read"),
@@ -73,14 +78,14 @@ ROUTES: dict[str, dict[str, str]] = {
     "frames:anchors": get("read"),
     "frames:tasks": get("read"),
     "frames:usage": get("read"),
-    "frames:frame": get("read"),
-    "frames:frame-children": get("read"),
-    "frames:frame-events": get("read"),
-    "frames:frame-event": get("read"),
     # search/urls.py; a saved search is its person's alone
     "search:search": get("read"),
     "search:save": post("read"),
     "search:forget": post("own"),
+    "frames:frame": get("read"),
+    "frames:frame-children": get("read"),
+    "frames:frame-events": get("read"),
+    "frames:frame-event": get("read"),
     "frames:connect": get("write"),
     "frames:connect-key": post("keys"),
     "frames:connect-status": get("write"),
