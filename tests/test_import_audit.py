@@ -16,4 +16,3 @@ def test_an_import_is_begun_and_finished_in_the_log_once(acme, alice, tmp_path):
     assert entries[0].actor_id == alice.pk
     assert entries[1].data["after"]["events"] > 0
     assert entries[3].data["after"]["events"] == 0
-

@@ -19,9 +19,7 @@ class AnchorQuerySet(TenantQuerySet):
     def visible_to(self, user: User) -> Self:
         """Anchors of no frame, of team frames, and of the person's own private ones."""
         return self.filter(
-            models.Q(frame=None)
-            | models.Q(frame__visibility="team")
-            | models.Q(frame__owner=user)
+            models.Q(frame=None) | models.Q(frame__visibility="team") | models.Q(frame__owner=user)
         )
 
 
@@ -74,9 +72,7 @@ class Anchor(TenantModel):
     superseded_at = models.DateTimeField(null=True, blank=True)
     noted_at = models.DateTimeField(default=timezone.now)
     metadata = OrderedJSONField(default=dict, blank=True)
-    origin = models.CharField(
-        max_length=20, choices=Origin.choices, default=Origin.ANCHOR
-    )
+    origin = models.CharField(max_length=20, choices=Origin.choices, default=Origin.ANCHOR)
     source_id = models.TextField(null=True, blank=True)
     source_project = models.TextField(blank=True)
     source = OrderedJSONField(null=True, blank=True)

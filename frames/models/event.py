@@ -60,9 +60,7 @@ class Event(TenantModel):
     class Meta(TenantModel.Meta):
         indexes: ClassVar = [
             # a frame's timeline, forwards and backwards
-            models.Index(
-                fields=["frame", "occurred_at", "seq", "id"], name="event_timeline"
-            ),
+            models.Index(fields=["frame", "occurred_at", "seq", "id"], name="event_timeline"),
         ]
 
     def __str__(self) -> str:

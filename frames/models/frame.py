@@ -17,9 +17,7 @@ from workspaces.models import TenantManager, TenantModel, TenantQuerySet, User
 class FrameQuerySet(TenantQuerySet):
     def visible_to(self, user: User) -> Self:
         """Team frames and the person's own private ones."""
-        return self.filter(
-            models.Q(visibility=Frame.Visibility.TEAM) | models.Q(owner=user)
-        )
+        return self.filter(models.Q(visibility=Frame.Visibility.TEAM) | models.Q(owner=user))
 
     def active(self) -> Self:
         return self.filter(closed_at=None).exclude(state=Frame.CLOSED)
@@ -100,9 +98,7 @@ class Frame(TenantModel):
     class Meta(TenantModel.Meta):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["workspace", "id"], name="frame_ws_id"),
-            models.UniqueConstraint(
-                fields=["workspace", "source_id"], name="frame_source_unique"
-            ),
+            models.UniqueConstraint(fields=["workspace", "source_id"], name="frame_source_unique"),
             models.CheckConstraint(
                 condition=models.Q(visibility__in=["private", "team"]),
                 name="frame_visibility_known",

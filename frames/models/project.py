@@ -21,9 +21,7 @@ class Project(TenantModel):
 
     class Meta(TenantModel.Meta):
         constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["workspace", "slug"], name="project_slug_unique"
-            ),
+            models.UniqueConstraint(fields=["workspace", "slug"], name="project_slug_unique"),
             models.UniqueConstraint(fields=["workspace", "id"], name="project_ws_id"),
         ]
 

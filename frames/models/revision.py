@@ -36,9 +36,7 @@ class Revision(TenantModel):
     class Meta(TenantModel.Meta):
         indexes: ClassVar = [
             # the history of one object
-            models.Index(
-                fields=["workspace", "object_id", "valid_to"], name="revision_history"
-            ),
+            models.Index(fields=["workspace", "object_id", "valid_to"], name="revision_history"),
         ]
 
     def __str__(self) -> str:

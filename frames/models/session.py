@@ -43,9 +43,7 @@ class AgentSession(TenantModel):
         ]
         indexes: ClassVar = [
             # the sessions page, newest first
-            models.Index(
-                fields=["workspace", "-last_seen_at", "-id"], name="session_recent"
-            ),
+            models.Index(fields=["workspace", "-last_seen_at", "-id"], name="session_recent"),
         ]
 
     def __str__(self) -> str:

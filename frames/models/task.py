@@ -67,9 +67,7 @@ class Task(TenantModel):
     class Meta(TenantModel.Meta):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["workspace", "id"], name="task_ws_id"),
-            models.UniqueConstraint(
-                fields=["workspace", "source_id"], name="task_source_unique"
-            ),
+            models.UniqueConstraint(fields=["workspace", "source_id"], name="task_source_unique"),
         ]
         indexes: ClassVar = [
             # the tasks page, newest first

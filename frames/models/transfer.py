@@ -33,9 +33,7 @@ class Transfer(TenantModel):
         db_constraint=False,
     )
     kind = models.CharField(max_length=10, choices=Kind.choices, default=Kind.IMPORT)
-    state = models.CharField(
-        max_length=10, choices=State.choices, default=State.WAITING
-    )
+    state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
     name = models.TextField()
     # Directory of the uploaded files under MEDIA_ROOT; empty for an import by command.
     upload = models.TextField(blank=True)

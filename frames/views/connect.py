@@ -88,7 +88,9 @@ class Progress:
     url: str = ""
 
 
-def progress(request: WorkspaceRequest, client: Client, key: ApiKey | None, since: datetime) -> Progress:
+def progress(
+    request: WorkspaceRequest, client: Client, key: ApiKey | None, since: datetime
+) -> Progress:
     """How far the agent has got since the page was opened. One query."""
     sessions = AgentSession.objects.in_workspace(request.workspace).filter(last_seen_at__gte=since)
     if key is not None and key.created_by_id:
