@@ -9,12 +9,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
+import msgspec
+
 from frames.incoming import LONGEST_ID
 
 LONGEST_TYPE = 100
 # A sane moment: neither before there were such tools nor in the future by more than a day's skew.
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 SKEW = timedelta(days=1)
+
+UNPARSED = object()
+# Without one of these in it, a payload tells neither a tool nor a failure.
+TELLING = ('"tool_name"', '"success"', '"isError"')
 
 Outcome = Literal["created", "duplicate", "rejected"]
 
@@ -24,7 +30,8 @@ class EventIn:
     """An event as a client sends it. `frame` is our id or the client's own (`source_id`).
 
     `arrived_at` is when it happened as far as is known where that is no part of its identity.
-    `text` is the payload as JSON text where the caller has it: kept word for word.
+    A caller that has the payload as JSON text gives UNPARSED and the `text`, which is kept word
+    for word.
     """
 
     frame: str
@@ -68,6 +75,19 @@ def check(event: EventIn, frames: Container[str], now: datetime) -> Answer | Non
         except RecursionError:
             return rejected("invalid", "It is nested too deeply.", "payload")
     return None
+
+
+def told(event: EventIn) -> Any:
+    """The payload as a value, as far as it may tell which tool it is of and whether it failed."""
+    if event.payload is not UNPARSED:
+        return event.payload
+    text = event.text or ""
+    if not any(word in text for word in TELLING):
+        return None
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return None
 
 
 def rejected(code: str, message: str, name: str = "") -> Answer:

@@ -49,6 +49,8 @@ def add_anchor(
         raise Refusal("invalid", "A priority is between 0 and 10.", field="priority")
     if frame is not None:
         check_may_change(actor, frame)
+        if frame.project_id != project.pk:
+            raise Refusal("invalid", "The frame is of another project.", field="frame")
     anchor = Anchor(
         workspace=actor.workspace, project=project, frame=frame,
         type=plain(type.strip()).upper() or "FACT", text=text_in(actor.workspace, text.strip()),

@@ -11,7 +11,7 @@ from operator import itemgetter
 from django.utils import timezone
 
 from frames import partitions
-from frames.accepting import Answer, EventIn, check
+from frames.accepting import Answer, EventIn, check, told
 from frames.incoming import plain
 from frames.ingest import NewEvent, append_events, event_id
 from frames.models import AgentSession, EventKey, Frame
@@ -101,7 +101,7 @@ def _prepare(
             id_, at = timeless[source_id]
         else:
             id_ = event_id(actor.workspace, source_id, at, event.seq or 0)
-        data = event.payload
+        data = told(event)
         row = NewEvent(
             id=id_,
             project_id=frame.project_id,

@@ -73,7 +73,7 @@ def end_session(session: AgentSession, *, at: datetime | None = None) -> None:
 
 def active_stack(actor: Actor, session: AgentSession) -> list[Frame]:
     """The open frames of a session from the root to the one being worked in."""
-    frames = frames_of(actor).filter(session=session).active().select_related("project")
+    frames = frames_of(actor).filter(session=session).active().select_related("project", "owner")
     top = frames.order_by("-depth", "-started_at", "-id").first()
     return path_to(actor, top) if top else []
 
@@ -87,7 +87,7 @@ def path_to(actor: Actor, frame: Frame) -> list[Frame]:
     while parent_id is not None and parent_id in parents and parent_id not in ids:
         ids.append(parent_id)
         parent_id = parents[parent_id]
-    found = frames_of(actor).select_related("project").in_bulk(ids) if ids else {}
+    found = frames_of(actor).select_related("project", "owner").in_bulk(ids) if ids else {}
     return [*(found[each] for each in reversed(ids) if each in found), frame]
 
 
@@ -125,6 +125,8 @@ def start_frame(
             "invalid", "This key belongs to nobody, so its frames cannot be private.",
             field="visibility",
         )  # fmt: skip
+    if session is not None and session.project_id != project.id:
+        raise Refusal("invalid", "The session is of another project.", field="session")
     if parent is None and session is not None:
         stack = active_stack(actor, session)
         parent = stack[-1] if stack else None
@@ -217,6 +219,7 @@ def reopen_frame(*, actor: Actor, frame: Frame) -> bool:
 
 def promote_frame(*, actor: Actor, frame: Frame) -> int:
     """Show a private frame, and the private ones below it, to the team; how many were promoted."""
+    actor.require("write")
     if frame.owner_id is None or actor.user is None or frame.owner_id != actor.user.pk:
         raise Forbidden("forbidden", "Only its owner can show a private frame to the team.")
     tree = Frame.objects.in_workspace(actor.workspace).filter(root_id=frame.root_id)
@@ -230,6 +233,7 @@ def promote_frame(*, actor: Actor, frame: Frame) -> int:
         keep_revision(actor, each, ("visibility",))
     ids = [each.pk for each in promoted]
     Frame.unscoped.filter(pk__in=ids).update(visibility=Frame.Visibility.TEAM)
+    frame.visibility = Frame.Visibility.TEAM
     changed(actor.workspace, "frame", ids, at_once=True)
     return len(promoted)
 
@@ -251,8 +255,15 @@ def keep_revision(actor: Actor, row: Any, fields: Sequence[str]) -> None:
         object_id=row.pk,
         cause=Revision.Cause.AGENT if actor.key else Revision.Cause.PERSON,
         actor=actor.user,
-        data={k: v.isoformat() if isinstance(v, datetime) else v for k, v in old.items()},
+        data={name: _plain(value) for name, value in old.items()},
     )
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can hold."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value) if isinstance(value, UUID) else value
 
 
 def _close(frame: Frame, now: datetime) -> None:

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from frames.calls import check_may_change, keep_revision
-from frames.incoming import text_in
+from frames.incoming import plain, text_in
 from frames.models import Frame, HandOff
 from frames.reach import frames_of, uuid_or_none
 from frames.signals import changed
@@ -22,7 +22,7 @@ def hand_off(*, actor: Actor, frame: Frame, to: str, message: str = "") -> HandO
     member = (
         Membership.objects.in_workspace(actor.workspace)
         .select_related("user")
-        .filter(user__email=to.strip().lower())
+        .filter(user__email=plain(to.strip().lower()))
         .exclude(role=Membership.Role.VIEWER)
         .first()
     )

@@ -44,6 +44,8 @@ def create_task(
         return known, False
     if not title.strip():
         raise Refusal("invalid", "A task needs a title.", field="title")
+    if frame is not None and frame.project_id != project.pk:
+        raise Refusal("invalid", "The frame is of another project.", field="frame")
     if priority not in PRIORITIES:
         raise Refusal("invalid", f"One of {', '.join(PRIORITIES)}.", field="priority")
     for ref in depends_on:
@@ -98,10 +100,10 @@ def change_status(*, actor: Actor, task: Task, status: str) -> Task:
 def add_dependency(*, actor: Actor, task: Task, on: Task) -> Task:
     """Let `task` wait for `on`. Raises Conflict where that would make a circle."""
     actor.require("write")
-    ref, mine = str(on.pk), _refs(task)
+    ref = str(on.pk)
     if _refs(on) & set(task.depends_on):
         return task
-    if on.pk == task.pk or mine & _waits_for(actor, on):
+    if on.pk == task.pk or str(task.pk) in _waits_for(actor, on):
         raise Conflict("circle", "The other task waits for this one already.", field="depends_on")
     keep_revision(actor, task, ("depends_on",))
     task.depends_on = [*task.depends_on, ref]
@@ -155,17 +157,18 @@ def _refs(task: Task) -> set[str]:
 
 
 def _waits_for(actor: Actor, task: Task) -> set[str]:
-    """The ids of every task that `task` waits for, directly or through others."""
-    tasks = Task.objects.in_workspace(actor.workspace)
+    """The ids of every task that `task` waits for, directly or through others: one query."""
+    rows = Task.objects.in_workspace(actor.workspace).values_list("pk", "source_id", "depends_on")
+    waits: dict[str, tuple[str, list[Any]]] = {}
+    for pk, source_id, depends_on in rows.iterator(chunk_size=2000):
+        for name in filter(None, (str(pk), source_id)):
+            waits.setdefault(name, (str(pk), depends_on))
     seen: set[str] = set()
     front = list(task.depends_on)
     while front:
         ref = str(front.pop())
-        if ref in seen:
-            continue
-        seen.add(ref)
-        found = tasks.filter(by_ref(ref)).first()
-        if found is not None:
-            seen |= _refs(found)
-            front += found.depends_on
+        if ref not in seen:
+            pk, more = waits.get(ref, (ref, []))
+            seen |= {ref, pk}
+            front += more
     return seen

@@ -10,8 +10,9 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Path, Query, Router
 from pydantic import Field
 
+from frames.accepting import EventIn
 from frames.api.batch import BATCH, answer_batch
-from frames.appending import MOST_BYTES, EventIn, append_batch
+from frames.appending import MOST_BYTES, append_batch
 from frames.models import Event
 from frames.reach import find_frame, frames_of
 from frames.timeline import id_range

@@ -56,7 +56,9 @@ class NewFrame(In):
 
 
 class Closing(In):
-    result: str | None = Field(default=None, max_length=100_000, description="What came of it, in words.")
+    result: str | None = Field(
+        default=None, max_length=100_000, description="What came of it, in words."
+    )
     outputs: JsonObject | None = Field(default=None, description="What came of it, for programs.")
     closed_at: Moment | None = None
 

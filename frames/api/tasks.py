@@ -34,6 +34,7 @@ from stackmemory.lib.contract import (
     page,
 )
 from stackmemory.lib.operations import permits
+from stackmemory.lib.refusal import Conflict
 
 router = Router(tags=["Tasks"])
 
@@ -163,7 +164,11 @@ def post_dependency(request: HttpRequest, task: Path[Ref], body: NewDependency) 
     """409 if the other one waits for this one already."""
     actor = actor_of(request)
     found, on = find_task(actor, task), find_task(actor, body.on, field="on")
-    return task_out(actor, add_dependency(actor=actor, task=found, on=on))
+    try:
+        return task_out(actor, add_dependency(actor=actor, task=found, on=on))
+    except Conflict as refusal:
+        refusal.field = "on"  # as it is called here
+        raise
 
 
 @router.delete(

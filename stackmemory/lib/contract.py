@@ -90,12 +90,12 @@ def _sane(at: datetime) -> datetime:
     return at
 
 
-Line = Annotated[str, StringConstraints(max_length=500)]
-Word = Annotated[str, StringConstraints(min_length=1, max_length=100)]
-# What a list is filtered by. NUL, which PostgreSQL refuses, is in no text of ours.
-Wanted = Annotated[
-    str, StringConstraints(max_length=500), AfterValidator(lambda text: text.replace("\0", "␀"))
-]
+# NUL, which PostgreSQL refuses, becomes its visible stand-in, as everywhere (frames/incoming.py).
+visible = AfterValidator(lambda text: text.replace("\0", "␀"))
+Line = Annotated[str, StringConstraints(max_length=500), visible]
+Word = Annotated[str, StringConstraints(min_length=1, max_length=100), visible]
+# What a list is filtered by.
+Wanted = Line
 # Our id of a thing, or the id its client gave it.
 Ref = Annotated[
     str,

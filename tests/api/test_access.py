@@ -243,7 +243,8 @@ def test_lists_hold_nothing_of_another_team(acme, globex, alice, charlie):
     assert len(caller.get("keys").json()["items"]) == 1
 
 
-def test_every_operation_is_tried_with_a_body_it_can_read(ours, acme, alice):
+def test_every_operation_that_writes_is_tried_with_a_body_it_can_read(ours, acme, alice):
     caller = key_for(acme, alice, "admin")
     for call in CALLS:
-        assert call.send(caller, ours).status_code != 400, call.name
+        if call.method != "GET":
+            assert call.send(caller, ours).status_code != 400, call.name

@@ -11,7 +11,7 @@ from django.utils import timezone
 from ninja import Path, Query, Router
 from pydantic import Field
 
-from stackmemory.lib.contract import In, Line, Listed, Out, Paging, actor_of, page
+from stackmemory.lib.contract import In, Line, Listed, Out, Paging, Word, actor_of, page
 from stackmemory.lib.operations import permits
 from stackmemory.lib.refusal import Conflict, NotFound
 from workspaces import api_keys
@@ -21,7 +21,7 @@ router = Router(tags=["Keys"])
 
 
 class NewKey(In):
-    name: str = Field(min_length=1, max_length=100, description="What it is for.")
+    name: Word = Field(description="What it is for.")
     scopes: list[Literal["read", "write", "admin"]] = Field(min_length=1, max_length=3)
     project: Line = Field("", description="Slug or id: it then sees no other project.")
     expires_in_days: int | None = Field(90, ge=1, le=3650, description="null: never.")
@@ -112,7 +112,10 @@ def _key(request: HttpRequest, key_id: uuid.UUID) -> ApiKey:
 def _project(request: HttpRequest, ref: str) -> uuid.UUID:
     """The id of a project: reached through the workspace, since it belongs to an app above."""
     projects = actor_of(request).workspace.projects
-    found = projects.filter(slug=ref).first()
+    try:
+        found = projects.filter(pk=uuid.UUID(ref)).first()
+    except ValueError:
+        found = projects.filter(slug=ref).first()
     if found is None:
         raise NotFound("project", field="project")
     return found.pk
