@@ -103,5 +103,5 @@ def urls() -> tuple[list[Any], str, str]:
     patterns: list[Any]
     patterns, app_name, namespace = api.urls
     for pattern in patterns:
-        pattern.callback.login_required = False
+        pattern.callback.login_required = False  # type: ignore[union-attr]
     return patterns, app_name, namespace

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from django.db import models
 from django.utils import timezone
@@ -78,7 +78,7 @@ class Anchor(TenantModel):
     source = OrderedJSONField(null=True, blank=True)
 
     objects = TenantManager.from_queryset(AnchorQuerySet)()
-    unscoped = models.Manager.from_queryset(AnchorQuerySet)()
+    unscoped: ClassVar[Any] = models.Manager.from_queryset(AnchorQuerySet)()
 
     class Meta(TenantModel.Meta):
         constraints: ClassVar = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.db import models
@@ -93,7 +93,7 @@ class Frame(TenantModel):
     source = OrderedJSONField(null=True, blank=True)
 
     objects = TenantManager.from_queryset(FrameQuerySet)()
-    unscoped = models.Manager.from_queryset(FrameQuerySet)()
+    unscoped: ClassVar[Any] = models.Manager.from_queryset(FrameQuerySet)()
 
     class Meta(TenantModel.Meta):
         constraints: ClassVar = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from django.db import models
 from django.utils import timezone
@@ -62,7 +62,7 @@ class Task(TenantModel):
     source = OrderedJSONField(null=True, blank=True)
 
     objects = TenantManager.from_queryset(TaskQuerySet)()
-    unscoped = models.Manager.from_queryset(TaskQuerySet)()
+    unscoped: ClassVar[Any] = models.Manager.from_queryset(TaskQuerySet)()
 
     class Meta(TenantModel.Meta):
         constraints: ClassVar = [

@@ -108,7 +108,7 @@ class Remembering:
                 first = self.twins[position]
                 self._twice(table, label, name, row, rows.get(first) or self._row(table, first))
                 continue
-            fields = {"project_id": self.main.id} | fields_of(draft)
+            fields: dict[str, Any] = {"project_id": self.main.id} | fields_of(draft)
             if known := there.get(name):
                 newer = anchors.is_newer(row, known)
                 again(run, (table, label), known, draft, fields,

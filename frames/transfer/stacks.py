@@ -198,7 +198,10 @@ class Stacks:
         """Remember the places of those frames that are here already; how many are."""
         query = Frame.objects.in_workspace(self.run.workspace).filter(source_id__in=frame_ids)
         rows = query.values_list("source_id", "id", "project_id", "session_id", "started_at")
-        found = {source_id: Place(*place, new=False) for source_id, *place in rows}
+        found = {
+            source_id: Place(id_, project_id, session_id, started, new=False)
+            for source_id, id_, project_id, session_id, started in rows
+        }
         self.places |= found
         return len(found)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.db import models
@@ -66,7 +66,7 @@ class Document(TenantModel):
     content_hash = models.CharField(max_length=64)
 
     objects = TenantManager.from_queryset(DocumentQuerySet)()
-    unscoped = models.Manager.from_queryset(DocumentQuerySet)()
+    unscoped: ClassVar[Any] = models.Manager.from_queryset(DocumentQuerySet)()
 
     class Meta(TenantModel.Meta):
         constraints: ClassVar = [

@@ -211,7 +211,8 @@ def _plain(value: Any) -> str:
 
 
 def _column(model: type[models.Model], name: str) -> str:
-    return connection.ops.quote_name(model._meta.get_field(name).column)
+    field = model._meta.get_field(name)
+    return connection.ops.quote_name(str(getattr(field, "column", name)))
 
 
 def _parameter(value: Any) -> Any:

@@ -86,7 +86,7 @@ def hidden(anchor: Anchor, row: Row) -> list[str]:
     return altered(
         anchor,
         lambda: fields_of(Draft(row, anchor.created_at)),
-        SHOWN_AS[anchor.origin],
+        SHOWN_AS[Anchor.Origin(anchor.origin)],
         always={"importance"},
     )
 
