@@ -42,21 +42,28 @@ class AskedIn(In):
     limit: int = Field(20, ge=1, le=100)
 
 
+class IdOut(Out):
+    """A hit where `+format:ids` was asked for."""
+
+    id: str
+    kind: str
+
+
 class HitOut(Out):
     id: str = Field(description="Of the thing that was found.")
     kind: str
-    type: str | None = None
-    title: str | None = None
-    text: str | None = None
-    who: str | None = None
-    at: datetime | None = None
-    project: str | None = None
-    frame: str | None = None
-    score: float | None = None
-    superseded: bool | None = None
-    pinned: bool | None = None
-    reasons: list[str] | None = Field(None, description="Why it is here.")
-    url: str | None = Field(None, description="The page it is on, for people.")
+    type: str
+    title: str
+    text: str = Field(description="Its beginning; all of it with `+format:full`.")
+    who: str
+    at: datetime
+    project: str
+    frame: str | None
+    score: float
+    superseded: bool
+    pinned: bool
+    reasons: list[str] = Field(description="Why it is here.")
+    url: str = Field(description="The page it is on, for people.")
 
 
 class Understood(Out):
@@ -75,14 +82,14 @@ class FacetOut(Out):
 
 
 class SearchOut(Out):
-    hits: list[HitOut]
+    hits: list[HitOut | IdOut]
     total: int = Field(description="How many fit, of those looked at closely.")
     understood: Understood
     suggestions: list[str] = Field(description="How to refine it.")
     facets: dict[str, list[FacetOut]]
 
 
-@router.get("/search", response=SearchOut, summary="Search", exclude_none=True)
+@router.get("/search", response=SearchOut, summary="Search")
 @permits("read")
 def get_search(request: HttpRequest, asked: InQuery[Asked]) -> Any:
     """Everything the team may see, best first; every hit says why it is there."""
@@ -91,9 +98,7 @@ def get_search(request: HttpRequest, asked: InQuery[Asked]) -> Any:
     return search_out(actor_of(request).workspace.slug, answer)
 
 
-@router.post(
-    "/search", response=SearchOut, summary="Search by a structured query", exclude_none=True
-)
+@router.post("/search", response=SearchOut, summary="Search by a structured query")
 @permits("read", once=False)
 def post_search(request: HttpRequest, body: AskedIn) -> Any:
     """As GET, for queries too long or too structured for an address. Changes nothing."""
@@ -125,17 +130,23 @@ def search_out(slug: str, answer: Answer) -> SearchOut:
     )
 
 
-def hit_out(slug: str, hit: Hit, answer: Answer) -> HitOut:
-    document = hit.document
-    out = HitOut(id=str(document.object_id), kind=document.kind)
-    if answer.query.format == "ids":
-        return out
-    out.type, out.title, out.who = document.type, document.title, document.who or None
-    out.text = document.text if answer.query.format == "full" else document.head[:EXCERPT]
-    out.at, out.project = document.at, document.project.slug
-    out.frame = str(document.frame_id) if document.frame_id else None
-    out.score = round(hit.score, 4)
-    out.superseded, out.pinned = document.superseded, document.pinned
-    out.reasons = hit.reasons
-    out.url = absolute(place_of(document, slug))
-    return out
+def hit_out(slug: str, hit: Hit, answer: Answer) -> HitOut | IdOut:
+    document, wanted = hit.document, answer.query.format
+    if wanted == "ids":
+        return IdOut(id=str(document.object_id), kind=document.kind)
+    return HitOut(
+        id=str(document.object_id),
+        kind=document.kind,
+        type=document.type,
+        title=document.title,
+        text=document.text if wanted == "full" else document.head[:EXCERPT],
+        who=document.who,
+        at=document.at,
+        project=document.project.slug,
+        frame=str(document.frame_id) if document.frame_id else None,
+        score=round(hit.score, 4),
+        superseded=document.superseded,
+        pinned=document.pinned,
+        reasons=hit.reasons,
+        url=absolute(place_of(document, slug)),
+    )

@@ -110,6 +110,8 @@ def ask(
     for word, near in found.meant.items():
         answer.query.note(f"{word} → {listed(near)}")
     answer.hits = _sorted(found.hits, chosen.sort or query.sort)
+    if query.format == "full":
+        _read_whole(actor, answer.hits)
     answer.total = len(found.pool)
     answer.facets = _facets(found.pool, chosen, projects, people, now)
     return answer
@@ -183,7 +185,15 @@ def _sorted(hits: list[Hit], sort: str) -> list[Hit]:
     return hits
 
 
-def _holds(document: Document, words: Sequence[str]) -> bool:
+def _read_whole(actor: Actor, hits: list[Hit]) -> None:
+    rows = Document.objects.in_workspace(actor.workspace)
+    rows = rows.filter(pk__in=[hit.document.pk for hit in hits])
+    texts: dict[UUID, str] = dict(rows.values_list("pk", "text"))
+    for hit in hits:
+        hit.document.text = texts.get(hit.document.pk, hit.document.head)
+
+
+def _holds(document: Any, words: Sequence[str]) -> bool:
     text = f"{document.title} {document.head}".lower()
     return any(word.lower() in text for word in words)
 

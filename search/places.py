@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlencode
 
 from django.urls import reverse
@@ -9,7 +10,7 @@ from django.urls import reverse
 from search.models import Document
 
 
-def place_of(document: Document, slug: str) -> str:
+def place_of(document: Any, slug: str) -> str:
     """The path of the page: the frame's timeline at the event, the anchor or task in its list."""
     frame = reverse("frames:frame", args=[slug, document.frame_id]) if document.frame_id else ""
     if document.kind == Document.Kind.EVENT:

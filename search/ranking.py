@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from uuid import UUID
 
 import numpy as np
 
@@ -55,8 +56,8 @@ def standard(scores: np.ndarray) -> np.ndarray:
 
 
 def with_neighbours(
-    scores: Mapping[object, float], neighbours: Mapping[object, Sequence[tuple[int, object]]]
-) -> dict[object, float]:
+    scores: Mapping[UUID, float], neighbours: Mapping[UUID, Sequence[tuple[int, UUID]]]
+) -> dict[UUID, float]:
     """Each document's score and part of those next to it: (steps away, which)."""
     return {
         which: own

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, QuerySet
@@ -73,9 +74,13 @@ def follow_at_once(workspace: Workspace, kind: str, ids: list[UUID]) -> None:
             )
     elif kind == Document.Kind.ANCHOR:
         replaced = Anchor.objects.in_workspace(workspace).filter(pk__in=ids)
-        replaced = replaced.exclude(superseded_by=None).values_list("pk", flat=True)
-        documents.filter(kind=kind, object_id__in=list(replaced)).update(superseded=True)
-    table = {Document.Kind.FRAME: Frame, Document.Kind.ANCHOR: Anchor, Document.Kind.TASK: Task}
+        superseded = replaced.exclude(superseded_by=None).values_list("pk", flat=True)
+        documents.filter(kind=kind, object_id__in=list(superseded)).update(superseded=True)
+    table: dict[str, Any] = {
+        Document.Kind.FRAME: Frame,
+        Document.Kind.ANCHOR: Anchor,
+        Document.Kind.TASK: Task,
+    }
     if kind in table:
         left = table[kind].objects.in_workspace(workspace).filter(pk__in=ids)
         gone = set(ids) - set(left.values_list("pk", flat=True))

@@ -168,8 +168,8 @@ def _remember(key: Any, value: int) -> None:
 
 def _rarities(
     workspace: Workspace, query: list[str], projects: list[UUID] | None
-) -> tuple[dict[str, float], dict[str, int]]:
-    """Of each word its rarity and its count, among the documents of the projects."""
+) -> tuple[dict[str, float], dict[str, int], int]:
+    """Of each word its rarity and its count, among the documents of the projects; how many those are."""
     where = (workspace.pk, tuple(projects) if projects is not None else None)
     total = _remembered(where)
     counts = {w: n for w in query if (n := _remembered((*where, w))) is not None}
@@ -254,7 +254,7 @@ def _neighbours(
 
 def _next_to(documents: Iterable[Document]) -> dict[UUID, Sequence[tuple[int, Any]]]:
     """For each document those one and two steps before and after it in its frame."""
-    frames: defaultdict[UUID | None, list[Document]] = defaultdict(list)
+    frames: defaultdict[UUID | None, list[Any]] = defaultdict(list)
     found: dict[UUID, Sequence[tuple[int, Any]]] = {}
     for document in documents:
         found[document.pk] = ()

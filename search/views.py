@@ -55,8 +55,9 @@ def search(request: WorkspaceRequest) -> HttpResponse:
     }
     if request.GET.get("part"):
         return render(request, "search/_results.html", context)
-    saved = SavedSearch.objects.in_workspace(request.workspace).filter(user=request.user)
-    context["saved"] = list(saved[:MOST_SAVED])
+    if not context["is_asked"]:
+        saved = SavedSearch.objects.in_workspace(request.workspace).filter(user=request.user)
+        context["saved"] = list(saved[:MOST_SAVED])
     return render(request, "search/search.html", context)
 
 

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from typing import Any
+
 from search.models import Document
 
 # Below this a likeness of meaning is noise (cosine; measured on unrelated texts).
 ALIKE = 0.30
 # Something must hold this share of what was asked, by the rarity of its words, or be that alike.
-SHARE, SURELY_ALIKE = 0.15, 0.42
+SHARE, SURELY_ALIKE = 0.2, 0.42
 SUPERSEDED, PINNED, FRESH, WORTH = 0.5, 1.1, 0.1, 0.1
 PHRASE, QUOTED, ALL_WORDS, ALIAS, PREFERRED = 1.15, 1.6, 1.08, 1.25, 1.35
 
@@ -20,7 +22,8 @@ PHRASE, QUOTED, ALL_WORDS, ALIAS, PREFERRED = 1.15, 1.6, 1.08, 1.25, 1.35
 class Hit:
     """A document found, and why: `words` it shares, `likeness` in meaning (0–1) …"""
 
-    document: Document
+    # A Document, with `head`: the beginning of its text.
+    document: Any
     score: float
     words: list[str] = field(default_factory=list)
     likeness: float | None = None

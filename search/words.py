@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from django.db.models import Q
+
 from search.models import Document, Word
 from workspaces.models import Workspace
 
@@ -40,20 +42,25 @@ def meant(workspace: Workspace, words: Iterable[str]) -> dict[str, list[str]]:
     unknown = [word for word in words if len(word) >= SHORTEST and WORD.fullmatch(word)]
     if not unknown:
         return {}
-    there = Word.objects.in_workspace(workspace)
-    known = set(there.filter(text__in=unknown).values_list("text", flat=True))
-    return {word: near for word in unknown if word not in known if (near := _near(there, word))}
+    wanted = Q(text__in=unknown)
+    for word in unknown:
+        lengths = (len(word) - _slips(word), len(word) + _slips(word))
+        wanted |= Q(first__in={word[0], word[1]}, length__range=lengths)
+    there = Word.objects.in_workspace(workspace).filter(wanted).values_list("text", flat=True)
+    known = set(there)
+    return {word: near for word in unknown if word not in known if (near := _near(known, word))}
 
 
-def _near(there: Iterable[Word], word: str) -> list[str]:
+def _slips(word: str) -> int:
+    return 1 if len(word) < 8 else 2
+
+
+def _near(known: Iterable[str], word: str) -> list[str]:
     """At most MOST words within a slip of the fingers or two, nearest first."""
-    slips = 1 if len(word) < 8 else 2
-    candidates = there.filter(  # type: ignore[attr-defined]
-        first__in={word[0], word[1]}, length__range=(len(word) - slips, len(word) + slips)
-    ).values_list("text", flat=True)
+    slips = _slips(word)
     pairs = _pairs(word)
     rated = []
-    for other in candidates:
+    for other in known:
         # Each slip spoils at most three pairs of letters.
         if len(pairs & _pairs(other)) < len(pairs) - 3 * slips:
             continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import numpy as np
@@ -57,7 +57,8 @@ def by_vector(
     where, parameters = conditions(filters)
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT d.id, -(e.vector <#> %s::halfvec) FROM search_embedding e JOIN search_document d ON d.id = e.document_id"
+            "SELECT d.id, -(e.vector <#> %s::halfvec) FROM search_embedding e"
+            " JOIN search_document d ON d.id = e.document_id"
             f" WHERE e.workspace_id = %s AND e.model = %s{where}"
             # + 0 keeps the planner from an approximate index that loses recall under filters
             " ORDER BY (e.vector <#> %s::halfvec) + 0 LIMIT %s",
@@ -67,7 +68,7 @@ def by_vector(
 
 
 def measured(
-    rows: QuerySet[Document], words: list[str], vector: np.ndarray | None, model: str
+    rows: QuerySet[Any], words: list[str], vector: np.ndarray | None, model: str
 ) -> tuple[dict[UUID, Document], dict[UUID, dict[str, int]], dict[UUID, float]]:
     """The documents, how often each word stands in each, and how like the vector they are."""
     held = RawSQL(
@@ -91,10 +92,11 @@ def measured(
     return documents, counts, near
 
 
-def conditions(filters: Filters) -> tuple[str, list[object]]:
+def conditions(filters: Filters) -> tuple[str, list[Any]]:
     """The filters as SQL on a document `d`, with their parameters."""
-    sql, parameters = " AND (d.private_to_id IS NULL OR d.private_to_id = %s)", [filters.person]
-    for clause, value in (
+    sql = " AND (d.private_to_id IS NULL OR d.private_to_id = %s)"
+    parameters: list[Any] = [filters.person]
+    clauses: tuple[tuple[str, Any], ...] = (
         ("d.project_id = ANY(%s)", filters.projects),
         ("d.kind = ANY(%s)", filters.kinds),
         ("lower(d.type) = ANY(%s)", filters.types),
@@ -104,7 +106,8 @@ def conditions(filters: Filters) -> tuple[str, list[object]]:
         ("d.score >= %s", filters.least),
         ("d.score <= %s", filters.most),
         ("d.text ~* ANY(%s)", filters.files),
-    ):
+    )
+    for clause, value in clauses:
         if value is not None:
             sql += f" AND {clause}"
             parameters.append(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import numpy as np
@@ -22,7 +22,8 @@ def word_counts(
     workspace: Workspace, words: list[str], projects: list[UUID] | None, most: int
 ) -> tuple[dict[str, int], int]:
     """In how many documents of the projects each word stands, counted up to `most`; and of how many."""
-    where, parameters = "d.workspace_id = %s", [workspace.pk.hex]
+    where = "d.workspace_id = %s"
+    parameters: list[Any] = [workspace.pk.hex]
     if projects is not None:
         where += f" AND d.project_id IN ({_marks(projects)})"
         parameters += [project.hex for project in projects]
@@ -70,7 +71,7 @@ def by_vector(
 
 
 def measured(
-    rows: QuerySet[Document], words: list[str], vector: np.ndarray | None, model: str
+    rows: QuerySet[Any], words: list[str], vector: np.ndarray | None, model: str
 ) -> tuple[dict[UUID, Document], dict[UUID, dict[str, int]], dict[UUID, float]]:
     """The documents and how often each word stands in each; by_vector has said how near all are."""
     documents = {row.pk: row for row in rows.annotate(all_terms=F("terms"))}
@@ -81,21 +82,26 @@ def measured(
     return documents, counts, {}
 
 
-def _where(workspace: Workspace, filters: Filters) -> tuple[str, list[object]]:
-    sql, parameters = ["d.workspace_id = %s"], [workspace.pk.hex]
+def _where(workspace: Workspace, filters: Filters) -> tuple[str, list[Any]]:
+    sql = ["d.workspace_id = %s"]
+    parameters: list[Any] = [workspace.pk.hex]
     person = filters.person.hex if filters.person else None
     sql.append("(d.private_to_id IS NULL OR d.private_to_id = %s)")
     parameters.append(person)
-    for column, values in (
-        ("d.project_id", filters.projects and [p.hex for p in filters.projects]),
+    columns: tuple[tuple[str, list[str] | None], ...] = (
+        (
+            "d.project_id",
+            [p.hex for p in filters.projects] if filters.projects is not None else None,
+        ),
         ("d.kind", filters.kinds),
         ("lower(d.type)", filters.types),
-    ):
+    )
+    for column, values in columns:
         if values is not None:
             sql.append(f"{column} IN ({_marks(values)})")
             parameters += values
     if filters.people is not None or filters.names is not None:
-        people = [person.hex for person in filters.people or ()]
+        people = [each.hex for each in filters.people or ()]
         names = filters.names or []
         sql.append(f"(d.owner_id IN ({_marks(people)}) OR lower(d.who) IN ({_marks(names)}))")
         parameters += [*people, *names]
@@ -103,13 +109,14 @@ def _where(workspace: Workspace, filters: Filters) -> tuple[str, list[object]]:
         sql.append("(" + " OR ".join("d.text REGEXP %s" for _ in filters.files) + ")")
         parameters += [f"(?i){pattern}" for pattern in filters.files]
     adapt = connection.ops.adapt_datetimefield_value
-    for clause, value in (
+    bounds: tuple[tuple[str, Any], ...] = (
         ("d.at >= %s", filters.since and adapt(filters.since)),
         ("d.at < %s", filters.until and adapt(filters.until)),
         ("d.is_open = %s", filters.is_open),
         ("d.score >= %s", filters.least),
         ("d.score <= %s", filters.most),
-    ):
+    )
+    for clause, value in bounds:
         if value is not None:
             sql.append(clause)
             parameters.append(value)

@@ -64,6 +64,8 @@ class Document(TenantModel):
     length = models.PositiveIntegerField(default=0)
     # SHA-256 over what the document was made of: unchanged content is not indexed again.
     content_hash = models.CharField(max_length=64)
+    # The beginning of the text, of documents that a search has read.
+    head: str
 
     objects = TenantManager.from_queryset(DocumentQuerySet)()
     unscoped: ClassVar[Any] = models.Manager.from_queryset(DocumentQuerySet)()

@@ -45,14 +45,14 @@ def read_words(query: Query, text: str, who: Who) -> str:
 
 
 def _read_people(query: Query, text: str, who: Who) -> str:
-    for found in AT.finditer(text):
-        people = who.called(found[1])
+    for at in AT.finditer(text):
+        people = who.called(at[1])
         if people:
             _add(query, people)
-            text = text.replace(found[0], " ")
+            text = text.replace(at[0], " ")
         else:
             names = ", ".join(sorted({p.name or p.email for p in who.people})[:8])
-            query.suggestions.append(f"Nobody here is called @{found[1]}: {names}.")
+            query.suggestions.append(f"Nobody here is called @{at[1]}: {names}.")
     if found := MINE.search(text):
         if who.me:
             _add(query, [who.me])

@@ -144,7 +144,7 @@ def _shape(hit: Hit, slug: str, answer: Answer) -> FoundShape:
         return FoundShape(id=str(document.object_id), kind=document.kind)
     return FoundShape(
         id=str(document.object_id), kind=document.kind, type=document.type, title=document.title,
-        text=shorter(document.head, LONGEST if answer.query.format == "full" else EXCERPT),
+        text=shorter(document.text, LONGEST) if answer.query.format == "full" else shorter(document.head, EXCERPT),
         who=document.who, at=document.at, project=document.project.slug,
         frame=str(document.frame_id) if document.frame_id else None,
         superseded=document.superseded, reasons=hit.reasons,

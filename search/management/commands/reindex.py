@@ -36,7 +36,7 @@ class Command(BaseCommand):
     def one(self, workspace: Workspace, *, everything: bool) -> None:
         with workspace_scope(workspace.pk, reading=True):
             total = sum(
-                m.objects.in_workspace(workspace).count() for m in (Frame, Anchor, Task, Event)
+                m.unscoped.filter(workspace=workspace).count() for m in (Frame, Anchor, Task, Event)
             )
         progress = Progress(self, f"{workspace.slug}: looked through", total)
         written = reindex(workspace=workspace, everything=everything, on_progress=progress)
