@@ -6,6 +6,7 @@ from django.urls import include, path
 
 from stackmemory.api import urls as api_urls
 from stackmemory.connect import hook_script
+from stackmemory.mcp.views import endpoint as mcp
 
 # Operators log in where everybody does: with throttling and the second factor.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -15,7 +16,9 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", api_urls()),
     path("connect/stackmemory-hook.py", hook_script, name="hook-script"),
+    path("mcp", mcp, name="mcp"),
+    path("mcp/<slug:project>", mcp, name="mcp-project"),
     path("", include("workspaces.urls")),
     path("w/<slug:workspace_slug>/", include("frames.urls")),
-]
     path("w/<slug:workspace_slug>/", include("search.urls")),
+]

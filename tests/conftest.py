@@ -137,3 +137,15 @@ def login() -> Callable[[User], Client]:
         return client
 
     return make
+
+
+@pytest.fixture(scope="session")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A served product with a database of its own; see tests/agents.py."""
+    from tests.agents import House, own_database  # slow to import, and few tests need it
+
+    home = tmp_path_factory.mktemp("house")
+    house = House(own_database(home), home)
+    house.prepare()
+    with house.served():
+        yield house
