@@ -24,9 +24,7 @@ class CreatePartitionedModel(migrations.CreateModel):
         to_state: ProjectState,
     ) -> None:
         if schema_editor.connection.vendor != "postgresql":
-            return super().database_forwards(
-                app_label, schema_editor, from_state, to_state
-            )
+            return super().database_forwards(app_label, schema_editor, from_state, to_state)
         model = to_state.apps.get_model(app_label, self.name)
         key = schema_editor.quote_name(model._meta.pk.column)
         # An instance attribute hides the class's template for this one statement.

@@ -18,19 +18,13 @@ class OrderedJSONField(models.JSONField):
     """
 
     def db_type(self, connection: BaseDatabaseWrapper) -> str | None:
-        return (
-            "json" if connection.vendor == "postgresql" else super().db_type(connection)
-        )
+        return "json" if connection.vendor == "postgresql" else super().db_type(connection)
 
     def get_db_prep_value(
         self, value: Any, connection: BaseDatabaseWrapper, prepared: bool = False
     ) -> Any:
         prepped = super().get_db_prep_value(value, connection, prepared)
-        return (
-            Json(prepped.obj, dumps=prepped.dumps)
-            if isinstance(prepped, Jsonb)
-            else prepped
-        )
+        return Json(prepped.obj, dumps=prepped.dumps) if isinstance(prepped, Jsonb) else prepped
 
     def select_format(self, compiler: Any, sql: str, params: Any) -> tuple[str, Any]:
         # psycopg parses `json` by itself where Django expects text, so ask for text.

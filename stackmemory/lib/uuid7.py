@@ -29,9 +29,7 @@ def derived(at: datetime, *parts: str, order: int = 0) -> uuid.UUID:
     The 12 bits after the time hold `order` (modulo 4,096), so that ids of one millisecond sort by
     it; the other 62 come from SHA-256 of the parts. The moment is clamped to the sane window.
     """
-    digest = hashlib.sha256(
-        "\x1f".join(parts).encode("utf-8", "surrogatepass")
-    ).digest()
+    digest = hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).digest()
     low = int.from_bytes(digest[:8], "big") >> 2
     return compose(clamped_ms(at), ((order & 0xFFF) << 62) | low)
 
@@ -39,9 +37,7 @@ def derived(at: datetime, *parts: str, order: int = 0) -> uuid.UUID:
 def compose(ms: int, free: int) -> uuid.UUID:
     """Put 48 bits of milliseconds and 74 free bits together with version and variant."""
     rand_a, rand_b = (free >> 62) & 0xFFF, free & (2**62 - 1)
-    return uuid.UUID(
-        int=(ms & (2**48 - 1)) << 80 | VERSION | rand_a << 64 | VARIANT | rand_b
-    )
+    return uuid.UUID(int=(ms & (2**48 - 1)) << 80 | VERSION | rand_a << 64 | VARIANT | rand_b)
 
 
 def first_at(at: datetime) -> uuid.UUID:
