@@ -214,7 +214,7 @@ def _facets(
         if pk in slugs
     ]
     for name, of in (("kind", "kind"), ("type", "type")):
-        values = Counter(getattr(d, of) for d in pool if getattr(d, of))
+        values = Counter(getattr(d, of).lower() for d in pool if getattr(d, of))
         facets[name] = [
             Choice(
                 value,

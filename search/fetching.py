@@ -22,6 +22,6 @@ def fetch_document(
     if project is not None and filters.projects != [project.pk]:
         return None
     rows = seen_now(filtered(actor.workspace, filters), actor.user).filter(object_id=object_id)
-    rows = rows.annotate(head=Left("text", HEAD))
+    rows = rows.annotate(head=Left("text", HEAD))  # type: ignore[no-redef]
     found: Document | None = rows.select_related("project", "frame").defer("terms").first()
     return found

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from search import analyze, ranking, words
 from search.backends import Filters, backend
-from search.embedders import Embedder, embedder
+from search.embedders import Embedder, Unavailable, embedder
 from search.filtering import filtered, seen_now
 from search.models import Document
 from search.weighing import ALIKE, Hit, Sought, is_nonsense, read_closely, weigh
@@ -149,7 +149,11 @@ def order(hit: Hit) -> tuple[float, UUID]:
 
 
 def _vector(model: Embedder | None, text: str) -> np.ndarray | None:
-    return model.embed([text])[0] if model else None
+    """None where there is no model, or it cannot be asked now: then words alone decide."""
+    try:
+        return model.embed([text])[0] if model else None
+    except Unavailable:
+        return None
 
 
 _known: OrderedDict[Any, tuple[float, int]] = OrderedDict()
@@ -204,7 +208,7 @@ def _telling(rarities: dict[str, float], counts: dict[str, int]) -> dict[str, fl
 def _load(actor: Actor, rows: QuerySet[Document]) -> QuerySet[Document]:
     """The rows as hits show them: with the beginning of their text (`head`), and never one of a
     frame that is somebody else's private one by now."""
-    shown = rows.defer("terms", "text").annotate(head=Left("text", HEAD))
+    shown = rows.defer("terms", "text").annotate(head=Left("text", HEAD))  # type: ignore[no-redef]
     related = ("project__slug", "project__name", "owner__name", "owner__email", "frame__name",
                "frame__workspace_id")  # fmt: skip
     return (

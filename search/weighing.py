@@ -14,7 +14,7 @@ ALIKE = 0.30
 # Something must hold this share of what was asked, by the rarity of its words, or be that alike.
 SHARE, SURELY_ALIKE = 0.2, 0.42
 SUPERSEDED, PINNED, FRESH, WORTH = 0.5, 1.1, 0.1, 0.1
-PHRASE, QUOTED, ALL_WORDS, ALIAS, PREFERRED = 1.15, 1.6, 1.08, 1.25, 1.35
+PHRASE, QUOTED, ALL_WORDS, ALIAS, PREFERRED = 1.15, 1.6, 1.08, 1.25, 2.0
 
 
 @dataclass(slots=True)
@@ -72,7 +72,7 @@ def weigh(hit: Hit, sought: Sought, now: datetime) -> None:
     days = max((now - document.at).total_seconds() / 86_400, 0.0)
     hit.score *= 1 + FRESH * 0.5 ** (days / 14)
     if days < 7:
-        hit.reasons.append("recent: " + ("today" if days < 1 else f"{days:.0f} days ago"))
+        hit.reasons.append("recent: " + ("today" if days < 1 else f"{days:.0f} d ago"))
     if document.kind != Document.Kind.EVENT and document.score:
         hit.score *= 1 + WORTH * min(max(document.score, 0.0), 1.0)
         if document.score >= 0.8:

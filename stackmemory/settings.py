@@ -283,8 +283,12 @@ Q_CLUSTER = {
 }
 
 # --- Search -----------------------------------------------------------------------------------
-# local: a small model that comes with the installation; none: by words alone.
+# local: a small model that comes with the installation; openai: an endpoint; none: words alone.
 EMBEDDINGS = env.str("EMBEDDINGS", default="local")
+EMBEDDINGS_URL = env.str("EMBEDDINGS_URL", default="https://api.openai.com/v1")
+EMBEDDINGS_KEY = env.str("EMBEDDINGS_KEY", default="")
+EMBEDDINGS_MODEL = env.str("EMBEDDINGS_MODEL", default="text-embedding-3-small")
+EMBEDDINGS_DIMENSION = env.int("EMBEDDINGS_DIMENSION", default=1536)
 
 # --- Logs -------------------------------------------------------------------------------------
 LOGGING = {

@@ -10,6 +10,9 @@ import numpy as np
 from django.conf import settings
 
 from search.embedders.local import LocalEmbedder
+from search.embedders.openai import OpenAIEmbedder, Unavailable
+
+__all__ = ["Embedder", "Unavailable", "embedder"]
 
 
 class Embedder(Protocol):
@@ -24,4 +27,11 @@ class Embedder(Protocol):
 @cache
 def embedder() -> Embedder | None:
     """The model new vectors are made with; None where search goes by words alone."""
+    if settings.EMBEDDINGS == "openai":
+        return OpenAIEmbedder(
+            url=settings.EMBEDDINGS_URL,
+            key=settings.EMBEDDINGS_KEY,
+            model=settings.EMBEDDINGS_MODEL,
+            dimension=settings.EMBEDDINGS_DIMENSION,
+        )
     return LocalEmbedder() if settings.EMBEDDINGS == "local" else None
