@@ -29,10 +29,10 @@ class Asked(BaseModel):
         " (`standup for @alice`) or a query as JSON.",
     )
     project: Wanted = Field("", description="Only of this project (slug).")
-    kind: Literal["", "frame", "event", "anchor", "task"] = ""
+    kind: Literal["", "frame", "event", "anchor", "task"] = Field("", description="Only of these.")
     type: Wanted = Field("", description="Only of this type, e.g. `decision`.")
-    sort: Literal["", "relevance", "time", "score"] = ""
-    limit: int = Field(20, ge=1, le=100)
+    sort: Literal["", "relevance", "time", "score"] = Field("", description="What comes first.")
+    limit: int = Field(20, ge=1, le=100, description="How many to give at most.")
 
 
 class AskedIn(In):

@@ -7,12 +7,14 @@ gate's business (gate.py).
 
 from __future__ import annotations
 
+import re
 from typing import Any, NoReturn
 
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 from ninja.openapi.schema import OpenAPISchema
+from ninja.operation import Operation
 from ninja.parser import Parser
 
 from frames.api import anchors, events, frames, hand_offs, projects, sessions, tasks
@@ -41,6 +43,11 @@ class Api(NinjaAPI):
             self._schema = super().get_openapi_schema(**given)
             openapi.complete(self._schema, self)
         return self._schema
+
+    def get_openapi_operation_id(self, operation: Operation) -> str:
+        """start_frame, list_sessions …: what it says it does, without the articles."""
+        words = re.findall(r"[a-z]+", operation.summary.lower().replace("’s", ""))
+        return "_".join(word for word in words if word not in ("a", "an", "the", "s"))
 
 
 api = Api(

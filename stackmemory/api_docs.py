@@ -8,7 +8,19 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from ninja.openapi.docs import DocsBase
 
+from stackmemory.openapi import ERRORS
+from stackmemory.reference import entries
+
 
 class DocsPage(DocsBase):
     def render_page(self, request: HttpRequest, api: Any, **kwargs: Any) -> HttpResponse:
-        return render(request, "api/docs.html", {"schema": api.get_openapi_schema()})
+        schema = api.get_openapi_schema()
+        context = {
+            "schema": schema,
+            "introduction": [
+                line.removeprefix("- ") for line in schema["info"]["description"].split("\n- ")
+            ],
+            "groups": [(name, found) for name, found in entries(schema).items()],
+            "errors": ERRORS,
+        }
+        return render(request, "api/docs.html", context)

@@ -77,19 +77,27 @@ def complete(schema: dict[str, Any], api: Any) -> None:
     """Add to every operation the errors it may answer with and the headers it takes."""
     schemas = schema["components"]["schemas"]
     schemas |= {"Problem": PROBLEM, "Error": ERROR}
+    schema["components"]["responses"] = {code: _error(words) for code, words in ERRORS.items()}
     once = {op.operation_id or api.get_openapi_operation_id(op): op for op in operations(api)}
     for path, methods in schema["paths"].items():
         for method, operation in methods.items():
             rules = once[operation["operationId"]].view_func.rules
+            for parameter in operation["parameters"]:
+                if parameter["in"] == "path":
+                    parameter.setdefault("description", _named(parameter["name"]))
             if method in WRITES and rules.once:
                 operation["parameters"] = [*operation["parameters"], KEY_HEADER]
-            operation["responses"] |= {
-                code: _error(words)
-                for code, words in ERRORS.items()
-                if _may_happen(code, method, path, rules)
+            answers = {str(code): said for code, said in operation["responses"].items()}
+            operation["responses"] = answers | {
+                code: {"$ref": f"#/components/responses/{code}"}
+                for code in ERRORS
+                if _may_happen(code, method, rules)
             }
             operation["x-permission"] = rules.permission
     _sort(schemas)
+    _untitled(schema["paths"])
+    for each in schemas.values():
+        _untitled(each.get("properties", {}))
 
 
 def operations(api: Any) -> list[Any]:
@@ -101,10 +109,19 @@ def operations(api: Any) -> list[Any]:
     ]
 
 
-def _may_happen(code: str, method: str, path: str, rules: Any) -> bool:
+def _may_happen(code: str, method: str, rules: Any) -> bool:
+    if code == "402":
+        return bool(rules.permission == "write")
     if code in OF_WRITES:
-        return method in WRITES and (rules.once or code in ("402", "413", "415"))
+        return method in WRITES and (rules.once or code in ("413", "415"))
     return True
+
+
+def _named(name: str) -> str:
+    """What a part of an address names."""
+    if name == "project":
+        return "Slug or id."
+    return "Its id." if name.endswith("_id") else "Our id, or the `source_id` it was made with."
 
 
 def _error(words: str) -> dict[str, Any]:
@@ -115,3 +132,15 @@ def _error(words: str) -> dict[str, Any]:
 def _sort(schemas: dict[str, Any]) -> None:
     for name in sorted(schemas):
         schemas[name] = schemas.pop(name)
+
+
+def _untitled(value: Any) -> None:
+    """Take out the titles that the library makes of names: they say nothing a name does not."""
+    if isinstance(value, list):
+        for item in value:
+            _untitled(item)
+    elif isinstance(value, dict):
+        if isinstance(value.get("title"), str):
+            del value["title"]
+        for item in value.values():
+            _untitled(item)

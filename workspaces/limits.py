@@ -155,6 +155,11 @@ def set_limit(workspace: Workspace, name: str, amount: int | None) -> None:
     Limit.unscoped.update_or_create(workspace=workspace, name=name, defaults={"amount": amount})
 
 
+def follow_plan(workspace: Workspace, name: str) -> None:
+    """Take back a workspace's own limit."""
+    Limit.objects.in_workspace(workspace).filter(name=name).delete()
+
+
 def _refused(workspace: Workspace, subject: uuid.UUID, limit: int, now: float) -> Allowance:
     """How long until there is a token again."""
     if limit < 1:

@@ -143,6 +143,7 @@ def patch_anchor(request: HttpRequest, anchor: Path[Ref], body: AnchorChange) ->
     "/anchors/{anchor}/supersede",
     response={201: AnchorOut, 200: AnchorOut},
     summary="Replace an anchor by a new one",
+    operation_id="supersede_anchor",
 )
 @permits("write")
 def post_supersede(request: HttpRequest, anchor: Path[Ref], body: Wording) -> Any:

@@ -167,7 +167,10 @@ def post_reopen(request: HttpRequest, frame: Path[Ref]) -> Any:
 
 
 @router.post(
-    "/frames/{frame}/promote", response=Promoted, summary="Show a private frame to the team"
+    "/frames/{frame}/promote",
+    response=Promoted,
+    summary="Show a private frame to the team",
+    operation_id="promote_frame",
 )
 @permits("write")
 def post_promote(request: HttpRequest, frame: Path[Ref]) -> Any:

@@ -33,7 +33,9 @@ class HandOffFilter(Paging):
     box: Literal["", "in", "out"] = Field(
         "", description="in: handed to whoever made this key; out: handed by them."
     )
-    state: Literal["", "pending", "accepted", "declined", "withdrawn"] = ""
+    state: Literal["", "pending", "accepted", "declined", "withdrawn"] = Field(
+        "", description="Only in this state."
+    )
 
 
 class HandOffOut(Out):
@@ -48,7 +50,12 @@ class HandOffOut(Out):
     answered_at: datetime | None
 
 
-@router.post("/frames/{frame}/hand-off", response={201: HandOffOut}, summary="Hand a frame off")
+@router.post(
+    "/frames/{frame}/hand-off",
+    response={201: HandOffOut},
+    summary="Hand a frame off",
+    operation_id="hand_off_frame",
+)
 @permits("write")
 def post_hand_off(request: HttpRequest, frame: Path[Ref], body: NewHandOff) -> Any:
     """Ask a member to take a frame over. It becomes theirs when they accept."""
@@ -91,7 +98,10 @@ def post_decline(
 
 
 @router.post(
-    "/hand-offs/{hand_off_id}/withdraw", response=HandOffOut, summary="Take a hand-off back"
+    "/hand-offs/{hand_off_id}/withdraw",
+    response=HandOffOut,
+    summary="Take a hand-off back",
+    operation_id="withdraw_hand_off",
 )
 @permits("write")
 def post_withdraw(request: HttpRequest, hand_off_id: Path[uuid.UUID]) -> Any:

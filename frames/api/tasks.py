@@ -133,7 +133,12 @@ def list_tasks(request: HttpRequest, filters: Query[TaskFilter]) -> Any:
     return page(filters, tasks, ("-opened_at", "-id"), lambda row: task_out(actor, row))
 
 
-@router.get("/tasks/metrics", response=Metrics, summary="Get metrics of tasks")
+@router.get(
+    "/tasks/metrics",
+    response=Metrics,
+    summary="Get metrics of tasks",
+    operation_id="get_task_metrics",
+)
 @permits("read")
 def get_metrics(request: HttpRequest, filters: Query[MetricsFilter]) -> Any:
     """Counts, completion rate, mean time, and how well it was estimated."""
@@ -158,7 +163,12 @@ def post_status(request: HttpRequest, task: Path[Ref], body: NewStatus) -> Any:
     return task_out(actor, change_status(actor=actor, task=found, status=body.status))
 
 
-@router.post("/tasks/{task}/dependencies", response=TaskOut, summary="Let a task wait for another")
+@router.post(
+    "/tasks/{task}/dependencies",
+    response=TaskOut,
+    summary="Let a task wait for another",
+    operation_id="add_dependency",
+)
 @permits("write")
 def post_dependency(request: HttpRequest, task: Path[Ref], body: NewDependency) -> Any:
     """409 if the other one waits for this one already."""
@@ -172,7 +182,10 @@ def post_dependency(request: HttpRequest, task: Path[Ref], body: NewDependency) 
 
 
 @router.delete(
-    "/tasks/{task}/dependencies/{on}", response=TaskOut, summary="Let a task no longer wait"
+    "/tasks/{task}/dependencies/{on}",
+    response=TaskOut,
+    summary="Let a task no longer wait",
+    operation_id="drop_dependency",
 )
 @permits("write")
 def delete_dependency(request: HttpRequest, task: Path[Ref], on: Path[Ref]) -> Any:

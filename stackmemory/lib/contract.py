@@ -32,7 +32,7 @@ MOST_JSON = 256 * 1024
 class In(BaseModel):
     """A request's body: what it does not know is a mistake, and said so."""
 
-    model_config = ConfigDict(extra="forbid", str_max_length=1_000_000)
+    model_config = ConfigDict(extra="forbid")
 
 
 class Out(BaseModel):

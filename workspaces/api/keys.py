@@ -82,7 +82,12 @@ def post_key(request: HttpRequest, body: NewKey) -> Any:
     return 201, MadeKey(**_fields(key), key=text)
 
 
-@router.post("/keys/{key_id}/rotate", response={201: MadeKey}, summary="Replace a key")
+@router.post(
+    "/keys/{key_id}/rotate",
+    response={201: MadeKey},
+    summary="Replace a key",
+    operation_id="rotate_key",
+)
 @permits("keys")
 def post_rotation(request: HttpRequest, key_id: Path[uuid.UUID]) -> Any:
     """A new key with the same rights. The old one works for another day."""

@@ -25,7 +25,7 @@ class WorkspaceOut(Out):
     name: str
 
 
-class KeyOut(Out):
+class ThisKey(Out):
     id: uuid.UUID
     name: str
     shown: str = Field(description="As much of the key as may be shown.")
@@ -41,14 +41,14 @@ class LimitOut(Out):
 
 class Me(Out):
     workspace: WorkspaceOut
-    key: KeyOut
+    key: ThisKey
     user: str | None = Field(description="E-mail address of the person who made the key.")
     permissions: list[str] = Field(description="What the key may do, as its maker’s role stands.")
     events_this_month: LimitOut
     time: datetime = Field(description="The server’s clock.")
 
 
-@router.get("/me", response=Me, summary="Say who this key is")
+@router.get("/me", response=Me, summary="Say who this key is", operation_id="get_me")
 @permits("read")
 def get_me(request: HttpRequest) -> Any:
     """The key, its workspace, what it may do, and what is left of the month’s quota."""
@@ -56,7 +56,7 @@ def get_me(request: HttpRequest) -> Any:
     workspace, key = actor.workspace, actor.key
     return Me(
         workspace=WorkspaceOut(id=workspace.pk, slug=workspace.slug, name=workspace.name),
-        key=KeyOut(
+        key=ThisKey(
             id=key.pk, name=key.name, shown=key.shown, scopes=key.scopes,
             project_id=key.project_id, expires_at=key.expires_at,
         ),

@@ -77,7 +77,12 @@ def delete_member(request: HttpRequest, member_id: Path[uuid.UUID]) -> Any:
     return 204, None
 
 
-@router.get("/invitations", response=Listed[InvitationOut], summary="List open invitations")
+@router.get(
+    "/invitations",
+    response=Listed[InvitationOut],
+    summary="List open invitations",
+    operation_id="list_invitations",
+)
 @permits("members")
 def list_invitations(request: HttpRequest, paging: Query[Paging]) -> Any:
     workspace = actor_of(request).workspace
