@@ -3,6 +3,9 @@
 import json
 import random
 
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
 from frames.models import Event, Frame
 from frames.transfer.spelling import respelled, spellings
 from tests.stores import B, Store, js
@@ -36,6 +39,26 @@ def test_copies_of_events_are_references(acme, tmp_path):
     assert payloads > 2_000_000
     assert stored(acme) < payloads / 20
     assert_whole(acme, path)
+
+
+def test_brackets_in_code_are_no_nesting(acme, tmp_path):
+    path = copied(tmp_path / "context.db", lambda n: js({"code": "if (a[{" * 300, "n": n}))
+    bring(acme, path)
+    payloads = sum(len(e.payload) for e in Event.objects.in_workspace(acme))
+    assert stored(acme) < payloads / 5
+    assert "activity" in Frame.objects.in_workspace(acme).get().digest
+    assert_whole(acme, path)
+
+
+def test_verifying_reads_no_frame_once_an_event(acme, tmp_path):
+    path = copied(tmp_path / "context.db", lambda n: js({"n": n}), events=600)
+    bring(acme, path)
+    with CaptureQueriesContext(connection) as queries:
+        assert_whole(acme, path)
+    of_events = [q["sql"] for q in queries if 'FROM "frames_event"' in q["sql"]]
+    assert of_events
+    assert not any("digest" in sql for sql in of_events)
+    assert len(queries) < 60
 
 
 def test_numbers_python_spells_otherwise_cost_no_second_copy(acme, tmp_path):

@@ -151,6 +151,8 @@ def test_rows_altered_in_the_database_are_named(acme, tmp_path, model):
         query = query.filter(category="set_aside")
     if model is Frame:
         query = query.exclude(source_id="nowhere")  # stands in for a frame the store lacks
+    if model is Anchor:
+        query = query.filter(origin="anchor")  # the others have fewer columns of their own
     everything = list(query.order_by("id"))
     for column, value in ALTERED[model].items():
         rows = [row for row in everything if getattr(row, column) != value]
@@ -198,7 +200,8 @@ def test_what_people_changed_is_no_failure(acme, alice, tmp_path):
         (Task, {"status": "completed", "title": "Done"}),
     ]
     for model, changed in changes:
-        row = model.objects.in_workspace(acme).order_by("id").last()
+        rows = model.objects.in_workspace(acme).order_by("id")
+        row = (rows.filter(origin="anchor") if model is Anchor else rows).last()
         old = {c: getattr(row, c) for c in changed}
         data = {c: v.isoformat() if hasattr(v, "isoformat") else v for c, v in old.items()}
         Revision.unscoped.create(

@@ -116,8 +116,11 @@ class Comparison:
         if not wanted:
             return {}
         query = Event.objects.in_workspace(self.workspace).filter(frame=frame)
-        query = query.select_related("frame", "session").iterator(chunk_size=500)
-        found = {e.source_id: events.event_row(e) for e in query if e.source_id in wanted}
+        found = {
+            e.source_id: events.event_row(e)
+            for e in events.with_origin(query).iterator(chunk_size=500)
+            if e.source_id in wanted
+        }
         if beside:
             kept_items = TransferItem.objects.in_workspace(self.workspace).filter(
                 table="events", category="conflict", source_id__in=wanted
@@ -126,7 +129,7 @@ class Comparison:
         return found
 
     def _events(self) -> Iterator[list[Pair]]:
-        query = Event.objects.in_workspace(self.workspace).select_related("frame", "session")
+        query = events.with_origin(Event.objects.in_workspace(self.workspace))
         for chunk in chunks(self.source.rows("events"), most=1000):
             named = _with_ids(chunk, "event_id")
             by_id = {

@@ -128,7 +128,7 @@ DECODE = json.JSONDecoder(parse_constant=_refuse).decode
 
 def _storable(text: str, data: Any) -> bool:
     """Whether an object can be stored and walked: no infinite numbers, no bottomless nesting."""
-    if text.count("{") + text.count("[") > DEEPEST and _depth(text) > DEEPEST:
+    if text.count("{") + text.count("[") > DEEPEST and deeper_than(DEEPEST, data):
         return False
     try:
         json.dumps(data, allow_nan=False)
@@ -137,16 +137,19 @@ def _storable(text: str, data: Any) -> bool:
     return True
 
 
-def _depth(text: str) -> int:
-    """An upper bound of the nesting: brackets inside strings count too."""
-    deepest = depth = 0
-    for character in text:
-        if character in "{[":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif character in "}]":
-            depth -= 1
-    return deepest
+def deeper_than(levels: int, data: Any) -> bool:
+    """Whether lists and objects nest deeper; brackets inside strings (code, say) are no nesting."""
+    layer = [data]
+    for _ in range(levels + 1):
+        layer = [
+            part
+            for whole_part in layer
+            for part in (whole_part.values() if isinstance(whole_part, dict) else whole_part)
+            if isinstance(part, dict | list)
+        ]
+        if not layer:
+            return False
+    return True
 
 
 def leftover(row: Row, rebuilt: Row) -> Row:

@@ -14,7 +14,7 @@ from frames import partitions
 from frames.ingest import NewEvent, append_events, event_id
 from frames.models import Event
 from frames.transfer.draft import EPOCH, Draft
-from frames.transfer.rows.events import event_fields, event_row
+from frames.transfer.rows.events import event_fields, event_row, with_origin
 from frames.transfer.run import Run, chunks
 from frames.transfer.source import Source
 from frames.transfer.stacks import Place, Stacks
@@ -184,7 +184,7 @@ class Timeline:
         old = [a for a in arrivals if not a.place.new]
         if not old:
             return {}
-        events = Event.objects.in_workspace(self.run.workspace).select_related("frame", "session")
+        events = with_origin(Event.objects.in_workspace(self.run.workspace))
         found = {e.source_id: e for e in events.filter(pk__in=[a.event.id for a in old])}
         rest = [a for a in old if a.source_id not in found]
         if rest:
@@ -205,7 +205,7 @@ class Timeline:
     def _inserted(self, new: list[Arrival], inserted: set[uuid.UUID]) -> list[Arrival]:
         """Those really inserted. Another id may have been there: two ids of one hash, or a rival."""
         missed = [a for a in new if a.event.id not in inserted]
-        events = Event.objects.in_workspace(self.run.workspace).select_related("frame", "session")
+        events = with_origin(Event.objects.in_workspace(self.run.workspace))
         found = {e.id: e for e in events.filter(pk__in=[a.event.id for a in missed])}
         for arrival in missed:
             ours = event_row(found[arrival.event.id])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -18,6 +18,7 @@ from stackmemory.lib.uuid7 import uuid7
 LOOKUP_CHUNK = 10_000
 # From so many rows on, PostgreSQL gets them by COPY.
 STAGED = 200
+BLOCK = 1 << 18
 
 
 def insert_new(
@@ -42,7 +43,7 @@ def _insert_postgres(
     names = ", ".join(connection.ops.quote_name(c.column) for c in columns)
     insert = f"INSERT INTO {connection.ops.quote_name(model._meta.db_table)} ({names})"
     with connection.cursor() as cursor:
-        if len(rows) < STAGED:
+        if len(rows) < STAGED and _characters(rows) < BLOCK:
             text = json.dumps(rows, default=_plain, ensure_ascii=False, separators=(",", ":"))
             # Arrays, not objects: the names would be most of the bytes.
             picks = ", ".join(f"(r ->> {n})::{_cast(column)}" for n, column in enumerate(columns))
@@ -54,7 +55,8 @@ def _insert_postgres(
         types = ", ".join(f"{connection.ops.quote_name(c.column)} {_cast(c)}" for c in columns)
         cursor.execute(f"CREATE TEMP TABLE staged_rows ({types}) ON COMMIT DROP")
         with cursor.copy("COPY staged_rows FROM STDIN") as copy:
-            copy.write(_copy_text(rows).encode())
+            for block in _copy_blocks(rows):
+                copy.write(block)
         cursor.execute(
             f"{insert} SELECT * FROM staged_rows ON CONFLICT (id) DO NOTHING RETURNING id"
         )
@@ -63,11 +65,23 @@ def _insert_postgres(
         return inserted
 
 
-def _copy_text(rows: Sequence[Sequence[Any]]) -> str:
-    """Rows in COPY's text format."""
-    return "".join(
-        ["\t".join([COPY_AS[type(value)](value) for value in row]) + "\n" for row in rows]
-    )
+def _characters(rows: Sequence[Sequence[Any]]) -> int:
+    return sum(len(value) for row in rows for value in row if isinstance(value, str))
+
+
+def _copy_blocks(rows: Sequence[Sequence[Any]]) -> Iterator[bytes]:
+    """Rows in COPY's text format, in blocks: a batch may hold values of many megabytes."""
+    block: list[str] = []
+    size = 0
+    for row in rows:
+        line = "\t".join([COPY_AS[type(value)](value) for value in row])
+        block.append(line)
+        size += len(line)
+        if size > BLOCK:
+            yield ("\n".join(block) + "\n").encode()
+            block, size = [], 0
+    if block:
+        yield ("\n".join(block) + "\n").encode()
 
 
 def _escaped(text: str) -> str:

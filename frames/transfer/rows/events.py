@@ -49,6 +49,17 @@ def event_fields(
     return fields | {"source": js({"raw": raw}) if raw else None}
 
 
+def with_origin(events: Any) -> Any:
+    """With what event_row() needs of frame and session, and no more.
+
+    A frame's documents can be megabytes, and would be read again for each of its events.
+    """
+    names = [field.name for field in Event._meta.concrete_fields]
+    return events.select_related("frame", "session").only(
+        *names, "frame__source_id", "session__source_id"
+    )
+
+
 def event_row(event: Event) -> Row:
     """The source row of an imported event (its frame and session should be at hand)."""
     rebuilt: Row = {
