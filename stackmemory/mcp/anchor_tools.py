@@ -48,7 +48,7 @@ class AddAnchor(Given, kw_only=True):
     pinned: Annotated[bool, Meta(description="Always show it first.")] = False
     aliases: Annotated[
         list[str],
-        Meta(description="Other words it should be found by, at most 20.", max_length=20),
+        Meta(description="Other words it should be found by.", max_length=20),
     ] = []
     supersedes: SUPERSEDES = ""
     frame: ANCHOR_FRAME = ""

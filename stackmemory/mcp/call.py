@@ -80,12 +80,11 @@ class Call:
                 message = f"That session is of another project than “{project.slug}”."
                 raise Refusal("invalid", message, field="session")
             return named
-        return open_session(
-            actor=self.actor,
-            project=project,
-            source_id=ref or self.session_id,
-            client=self.client,
-        )[0]
+        own = ref or self.session_id
+        known = sessions_of(self.actor).filter(project=project, source_id=own).exclude(client="")
+        # A run that hooks report is theirs to name.
+        client = "" if known.exists() else self.client
+        return open_session(actor=self.actor, project=project, source_id=own, client=client)[0]
 
     def session_or_none(self, ref: str, project: Project | None) -> AgentSession | None:
         """The session meant. None where it is new: nothing has been put on its stack yet."""
