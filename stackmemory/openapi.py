@@ -79,7 +79,7 @@ def complete(schema: dict[str, Any], api: Any) -> None:
     schemas |= {"Problem": PROBLEM, "Error": ERROR}
     schema["components"]["responses"] = {code: _error(words) for code, words in ERRORS.items()}
     once = {op.operation_id or api.get_openapi_operation_id(op): op for op in operations(api)}
-    for path, methods in schema["paths"].items():
+    for methods in schema["paths"].values():
         for method, operation in methods.items():
             rules = once[operation["operationId"]].view_func.rules
             for parameter in operation["parameters"]:

@@ -24,7 +24,7 @@ from mcp_types import CallToolResult, Implementation
 from tests.postgres import free_port
 
 ROOT = Path(__file__).parent.parent
-PATIENCE = 60
+PATIENCE = 180
 SERVERS = {
     "asgi": ["-m", "gunicorn", "-c", "python:stackmemory.serving", "stackmemory.asgi"],
     "sync": ["manage.py", "runserver", "--noreload", "--skip-checks"],

@@ -23,7 +23,7 @@ from stackmemory.lib.supervise import Service, Supervisor
 from tests.postgres import free_port
 
 ROOT = Path(__file__).parent.parent
-PATIENCE = 60
+PATIENCE = 180
 pytestmark = pytest.mark.sqlite_only  # the processes have a database of their own
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from django.test import Client
 
 from workspaces import api_keys
 from workspaces.models import User, Workspace
+
+# One for all: making a client reads every static file's name anew.
+CLIENT = Client(raise_request_exception=False)
 
 
 @dataclass
@@ -18,7 +21,7 @@ class Api:
 
     text: str = ""
     key: Any = None
-    client: Client = field(default_factory=lambda: Client(raise_request_exception=False))
+    client: Client = CLIENT
 
     def get(self, path: str, **query: Any) -> Any:
         return self.client.get(f"/api/v1/{path}", query, headers=self._headers())
