@@ -36,7 +36,9 @@ def test_every_tool_with_every_argument(tools):
     page = PAGE.read_text(encoding="utf-8")
     before, rest = page.split(BEGIN)
     _, after = rest.split(END)
-    sections = "\n\n".join(section(tool) for tool in tools)
+    # By name: the order of the list follows the order in which modules were imported.
+    by_name = sorted(tools, key=lambda tool: tool["name"])
+    sections = "\n\n".join(section(tool) for tool in by_name)
     made = f"{before}{BEGIN}\n\n{sections}\n\n{END}{after}"
     if os.environ.get("UPDATE_DOCS"):
         PAGE.write_text(made, encoding="utf-8")
