@@ -22,11 +22,12 @@ ARGUMENTS = [
 FOUND = os.environ.get("CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     if not Path(FOUND).exists():
         pytest.skip("no chromium here: apt-get install chromium, or set CHROMIUM")
-    # Playwright's loop runs in this thread, and Django would refuse to query beside it.
+    # Playwright's loop runs in this thread, and Django would refuse to query beside it. It ends with
+    # the module: whatever the same worker runs next may want a loop of its own.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=FOUND, args=ARGUMENTS)
