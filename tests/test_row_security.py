@@ -10,6 +10,8 @@ from django.http import Http404
 from django.utils import timezone
 
 from frames.models import Event, Frame, Project
+from search.backends import Filters
+from search.backends import postgres as backend
 from stackmemory.lib import row_security
 from stackmemory.lib.tenancy import (
     enter_workspace,
@@ -189,3 +191,57 @@ def test_d_check_says_what_is_weaker(db):
     assert [("frames_frame" in m.msg, "setup_database" in m.hint) for m in messages] == [
         (True, True)
     ]
+
+
+@pytest.fixture
+def much_said(acme, globex):
+    """2,000 documents of each of two teams, statistics included; one in 100 holds the rare word."""
+    for workspace in (acme, globex):
+        project = Project.unscoped.create(workspace=workspace, slug="p", name="P")
+        run(
+            "INSERT INTO search_document (id, created_at, kind, object_id, project_id, workspace_id,"
+            " type, title, text, who, at, superseded, pinned, aliases, terms, length, content_hash)"
+            " SELECT gen_random_uuid(), now(), 'event', gen_random_uuid(), %s, %s, 'note', '', repeat('x', 1500),"
+            " '', now(), false, false, '[]', (CASE WHEN n %% 100 = 0 THEN '''rare'':1 ' ELSE '' END"
+            " || '''common'':2 ''w' || n || ''':3')::tsvector, 3, '' FROM generate_series(1, 2000) n",
+            project.pk,
+            workspace.pk,
+        )
+    run("ANALYZE search_document")
+
+
+def read_by(call) -> tuple[int, int, int]:
+    """(scans of the GIN index, entries these gave, scans of the whole table) of what `call` does."""
+    counters = (
+        "SELECT pg_stat_get_xact_numscans(i), pg_stat_get_xact_tuples_returned(i),"
+        " pg_stat_get_xact_numscans('search_document'::regclass)"
+        " FROM (SELECT 'document_terms'::regclass::oid AS i) the"
+    )
+    (before,) = run(counters)
+    call()
+    (after,) = run(counters)
+    return tuple(b - a for a, b in zip(before, after, strict=True))  # type: ignore[return-value]
+
+
+def test_f_text_search_keeps_its_index(much_said, acme, as_application):
+    """By the database's own counters, with the planner's usual settings.
+
+    The index gives the 20 documents that hold the word, out of the team's 2,000 and everybody's
+    4,000. The same condition in a plain query is checked row by row, as `@@` is not leakproof: were
+    a function replaced by one, its counters would look like those at the end.
+    """
+
+    def found(word: str) -> list:
+        return backend.by_text(acme, {word: 1.0}, Filters(), 100)
+
+    plain = "SELECT id FROM search_document WHERE workspace_id = %s AND terms @@ 'rare'::tsquery"
+    with as_application(), workspace_scope(acme.id):
+        assert len(found("rare")) == 20
+        # also once the server has settled on one plan for the function
+        assert read_by(lambda: [found("rare") for _ in range(8)]) == (8, 8 * 20, 0)
+        counts = "SELECT documents FROM search_word_counts('{rare}', NULL, 1000)"
+        assert read_by(lambda: run(counts)) == (1, 20, 0)
+        assert run(counts) == [(20,)]
+        scans, entries, whole = read_by(lambda: run(plain, acme.id))
+        assert whole or not scans or entries >= 2000
+        assert len(run(plain, acme.id)) == 20
