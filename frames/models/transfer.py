@@ -15,8 +15,12 @@ from workspaces.models import TenantModel
 class Transfer(TenantModel):
     class Kind(models.TextChoices):
         IMPORT = "import"
+        # what a local store gained since it was last looked at; there are many of one store
+        MIRROR = "mirror"
 
     class State(models.TextChoices):
+        # its files are on the way; `upload` is empty until all of them are here
+        RECEIVING = "receiving"
         WAITING = "waiting"
         CHECKING = "checking"
         RUNNING = "running"
@@ -43,6 +47,8 @@ class Transfer(TenantModel):
     # table → {"read", "imported", "updated", "existing", "conflict", "set_aside", "last"}
     tables = OrderedJSONField(default=dict, blank=True)
     adjusted = OrderedJSONField(default=dict, blank=True)
+    # What the command says at the end (docs/importing.md); empty until then.
+    report = OrderedJSONField(default=dict, blank=True)
     total_rows = models.PositiveBigIntegerField(default=0)
     done_rows = models.PositiveBigIntegerField(default=0)
     error = models.TextField(blank=True)
