@@ -6,6 +6,7 @@ import time
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -69,10 +70,13 @@ def find(
     limit: int = 20,
     phrases: Sequence[str] = (),
     prefer: Sequence[str] = (),
+    now: datetime | None = None,
+    by_meaning: bool = True,
 ) -> Found:
     """As `search`, with what else fits and what mistyped words were taken for.
 
-    Documents with one of the `phrases`, and of a type to `prefer`, come first.
+    Documents with one of the `phrases`, and of a type to `prefer`, come first. What is recent is
+    so at `now`. Without `by_meaning` words alone decide, and no embedder is asked.
     """
     filters = within(actor, filters)
     query = analyze.counted(text)
@@ -87,7 +91,7 @@ def find(
             counts.setdefault(word, total // 100)
             rarities.setdefault(word, ranking.rarity(total, total // 100))
     ids = backend().by_text(actor.workspace, _telling(rarities, counts), filters, BY_TEXT)
-    model = embedder()
+    model = embedder() if by_meaning else None
     vector = _vector(model, text)
     likeness: dict[UUID, float] = {}
     if model is not None and vector is not None:
@@ -114,7 +118,7 @@ def find(
     good = [hit for hit in hits if hit.words or (hit.likeness or 0) >= ALIKE or hit.neighbour_of]
     if is_nonsense(good, sought):
         return Found(meant=meant)
-    now = timezone.now()
+    now = now or timezone.now()
     for hit in good:
         weigh(hit, sought, now)
     good.sort(key=order)
