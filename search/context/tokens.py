@@ -1,0 +1,53 @@
+"""How many tokens a text has, by a real tokenizer whose vocabulary comes along: no download.
+
+cl100k_base (MIT), as OpenAI publishes it; why that one: docs/decisions/0006-tokens.md.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+from functools import cache
+from pathlib import Path
+
+import tiktoken
+
+VOCABULARY = Path(__file__).parent / "cl100k_base.tiktoken.gz"
+SHA256 = "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7"
+PATTERN = (
+    r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+"
+    r"|\s++$|\s*[\r\n]|\s+(?!\S)|\s"
+)
+NAME = "cl100k_base"
+
+
+def count(text: str) -> int:
+    return len(_encoding().encode_ordinary(text))
+
+
+def shortened(text: str, most: int) -> str:
+    """The text, or as much of its beginning as `most` tokens hold, with a mark that it goes on."""
+    if len(text) <= most:  # a token is at least a character, or part of one that stands for itself
+        if count(text) <= most:
+            return text
+    elif len(text) > most * 40:
+        text = text[: most * 40]  # so long that the rest cannot matter
+    tokens = _encoding().encode_ordinary(text)
+    if len(tokens) <= most:
+        return text
+    kept = _encoding().decode(tokens[: max(most - 2, 1)], errors="ignore").rstrip()
+    cut = kept.rfind(" ", max(len(kept) - 24, 0))
+    return f"{kept[:cut] if cut > 0 else kept} …"
+
+
+@cache
+def _encoding() -> tiktoken.Encoding:
+    data = gzip.decompress(VOCABULARY.read_bytes())
+    if hashlib.sha256(data).hexdigest() != SHA256:
+        raise RuntimeError(f"{VOCABULARY.name} is not the vocabulary this was built with.")
+    pairs = (line.split() for line in data.splitlines())
+    ranks = {base64.b64decode(token): int(rank) for token, rank in pairs}
+    return tiktoken.Encoding(
+        NAME, pat_str=PATTERN, mergeable_ranks=ranks, special_tokens={}
+    )
