@@ -17,7 +17,7 @@ from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 from ninja.parser import Parser
 
-from frames.api import anchors, events, frames, hand_offs, projects, sessions, tasks
+from frames.api import anchors, events, frames, hand_offs, imports, projects, sessions, tasks
 from search import api as searching
 from stackmemory import hooks, openapi
 from stackmemory.answers import refused
@@ -70,6 +70,7 @@ for router in (
     anchors.router,
     tasks.router,
     hand_offs.router,
+    imports.router,
     searching.router,
     members.router,
     keys.router,

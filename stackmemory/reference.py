@@ -29,6 +29,9 @@ SAMPLES: dict[str, Any] = {
     "message": "The tests are red since Tuesday",
     "pinned": True,
     "query": "rounding +type:decision",
+    "store": "shop/.stackmemory",
+    "size": 48_213,
+    "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
 }
 # Shown in examples though they may be left out: what one would usually give.
 SHOWN = ("source_id", "payload")
@@ -60,6 +63,8 @@ class Entry:
     example: str = ""
     answers: list[tuple[str, str, list[Row]]] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    # The body is bytes as they are, not JSON.
+    raw: bool = False
 
     @property
     def command(self) -> str:
@@ -71,6 +76,8 @@ class Entry:
         if self.example:
             one_line = json.dumps(json.loads(self.example), ensure_ascii=False)
             lines += ["-H 'Content-Type: application/json'", f"-d '{one_line}'"]
+        if self.raw:
+            lines += ["-H 'Content-Type: application/octet-stream'", "--data-binary @piece"]
         return " \\\n  ".join(lines)
 
 
@@ -99,7 +106,10 @@ def _entry(schema: dict[str, Any], path: str, method: str, operation: dict[str, 
             for p in operation["parameters"]
         ],
     )  # fmt: skip
-    if "requestBody" in operation:
+    if "requestBody" in operation and "application/json" not in operation["requestBody"]["content"]:
+        entry.words += f" The body is {operation['requestBody']['description']}"
+        entry.raw = True
+    elif "requestBody" in operation:
         body = operation["requestBody"]["content"]["application/json"]["schema"]
         entry.body = rows(schema, body)
         entry.example = json.dumps(example(schema, body), indent=2, ensure_ascii=False)

@@ -1,91 +1,94 @@
 """Killed at any moment and run again, an import ends with exactly the rows of one clean run."""
 
 import json
-import os
 import random
 import shutil
 import sqlite3
 import subprocess
 import sys
-import uuid
+from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg
 import pytest
-from django.db import connection
 
 from frames.models import Event, Transfer
 from frames.transfer import timeline, upload
 from frames.transfer.errors import BadStore, Cancelled
 from frames.transfer.importing import Options, import_stackmemory
+from tests.databases import ROOT, OwnDatabase
 from tests.stores import NOW, B, Store
 from tests.test_import_odd_rows import assert_whole, bring
 
-ROOT = Path(__file__).parents[1]
 KILLS = 12
 DUMP = """
 import json, django; django.setup()
 from django.apps import apps
 from stackmemory.lib.tenancy import workspace_scope
 from workspaces.models import Workspace
-slug = __import__("sys").argv[1]
-w = Workspace.objects.get(slug=slug)
-scope = workspace_scope(w.id); scope.__enter__()
-told = {}
-for model in apps.get_app_config("frames").get_models():
-    fields = {f.name for f in model._meta.concrete_fields}
-    out = {"id", "workspace", "created_at", "beat_at", "started_at" if model.__name__ == "Transfer" else "",
-           "finished_at", "root_id", "superseded_by", "created_by", "actor", "object_id", "user", "owner"}
-    if model.__name__ == "Transfer":
-        out |= {"tables"}
-    names = []
-    for name in sorted(fields - out):
-        field = model._meta.get_field(name)
-        if not field.is_relation:
-            names.append(name)
-        elif field.related_model.__name__ == "Project":
-            names.append(name + "__slug")
-        elif field.related_model.__name__ == "Transfer":
-            names.append(name + "__name")
-        elif field.related_model._meta.app_label == "frames":
-            names.append(name + "__source_id")
-    rows = model.unscoped.filter(workspace=w).values_list(*names)
-    told[model.__name__] = sorted(json.dumps(row, default=str) for row in rows)
-print(json.dumps(told))
+import sys
+def dump(w):
+  told = {}
+  for model in apps.get_app_config("frames").get_models():
+      fields = {f.name for f in model._meta.concrete_fields}
+      out = {"id", "workspace", "created_at", "beat_at", "started_at" if model.__name__ == "Transfer" else "",
+             "finished_at", "root_id", "superseded_by", "created_by", "actor", "object_id", "user", "owner"}
+      if model.__name__ == "Transfer":
+          out |= {"tables", "report"}
+      names = []
+      for name in sorted(fields - out):
+          field = model._meta.get_field(name)
+          if not field.is_relation:
+              names.append(name)
+          elif field.related_model.__name__ == "Project":
+              names.append(name + "__slug")
+          elif field.related_model.__name__ == "Transfer":
+              names.append(name + "__name")
+          elif field.related_model._meta.app_label == "frames":
+              names.append(name + "__source_id")
+      rows = model.unscoped.filter(workspace=w).values_list(*names)
+      told[model.__name__] = sorted(json.dumps(row, default=str) for row in rows)
+  return told
+said = []
+for slug in sys.argv[1:]:
+    w = Workspace.objects.get(slug=slug)
+    with workspace_scope(w.id):
+        said.append(dump(w))
+print(json.dumps(said))
 """
 
 
-@pytest.fixture
-def database(tmp_path):
-    """The URL of a database of its own, migrated, with two workspaces."""
-    if connection.vendor == "sqlite":
-        url, drop = f"sqlite:///{tmp_path / 'own.sqlite3'}", None
-    else:
-        name = f"killed_{uuid.uuid4().hex[:10]}"
-        base = os.environ["DATABASE_URL"].rsplit("/", 1)[0]
-        with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as db:
-            db.execute(f'CREATE DATABASE "{name}"')
-        url, drop = f"{base}/{name}", name
-    env = os.environ | {
-        "DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "stackmemory.settings",
-        "VAR_DIR": str(tmp_path / "var"),
-    }  # fmt: skip
-    run(env, "manage.py", "migrate", "-v0")
-    for slug in ("clean", "killed"):
-        run(env, "manage.py", "create_workspace", "--slug", slug, "--name", slug,
-            "--owner", "a@example.com")  # fmt: skip
-    yield env
-    if drop:
-        with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as db:
-            db.execute(f'DROP DATABASE "{drop}" WITH (FORCE)')
+TEAMS = """
+import django; django.setup()
+from stackmemory.lib.tenancy import system_scope
+from workspaces.models import Workspace
+with system_scope():
+    for slug in ("clean", "killed", "twice"):
+        Workspace.objects.create(slug=slug, name=slug)
+"""
 
 
-def run(env, *arguments):
-    done = subprocess.run(
-        [sys.executable, *arguments], cwd=ROOT, env=env, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout.strip().rpartition("\n")[2]
+@dataclass
+class Processes:
+    """Processes on a database of their own, and a store whose clean import is in it."""
+
+    database: OwnDatabase
+    folder: Path
+    path: Path
+    clean: dict
+
+    def run(self, *arguments):
+        return self.database.run(self.folder, *arguments)
+
+
+@pytest.fixture(scope="module")
+def processes(own_database, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("killed")
+    database = own_database(folder)
+    database.run(folder, "-c", TEAMS)
+    path = lively(folder / "context.db")
+    clean = database.run(folder, "-m", "tests.killed_imports", str(path), "clean")
+    yield Processes(database, folder, path, json.loads(clean))
+    database.drop()
 
 
 def lively(path):
@@ -101,41 +104,39 @@ def lively(path):
     return store.done()
 
 
-def test_killed_anywhere_it_ends_like_a_clean_run(database, tmp_path):
-    path = lively(tmp_path / "context.db")
-    clean = json.loads(run(database, "-m", "tests.killed_imports", str(path), "clean"))
-    chance = random.Random(str(path))
+@pytest.mark.xdist_group("killed imports")
+def test_killed_anywhere_it_ends_like_a_clean_run(processes):
+    path, clean = str(processes.path), processes.clean
+    chance = random.Random(path)
     # Each run goes on from where the last one was killed; together they never come to the end.
     share = clean["statements"] // KILLS
     points = [chance.randrange(share // 2, share) for _ in range(KILLS)]
     points += [chance.randrange(1, 40) for _ in range(3)]
     killed = json.loads(
-        run(database, "-m", "tests.killed_imports", str(path), "killed", *map(str, points))
+        processes.run("-m", "tests.killed_imports", path, "killed", *map(str, points))
     )
     for figure in ("rows", "adjusted", "other_tables"):
         assert killed[figure] == clean[figure]
-    ours = json.loads(run(database, "-c", DUMP, "killed"))
-    theirs = json.loads(run(database, "-c", DUMP, "clean"))
+    ours, theirs = json.loads(processes.run("-c", DUMP, "killed", "clean"))
     for model, rows in theirs.items():
         assert ours[model] == rows, model
     assert len(ours["Event"]) == 80 * 4 + 60
-    command = ("manage.py", "verify_import", str(path), "--workspace", "killed", "--json")
-    assert json.loads(run(database, *command))["status"] == "ok"
+    command = ("manage.py", "verify_import", path, "--workspace", "killed", "--json")
+    assert json.loads(processes.run(*command))["status"] == "ok"
 
 
-def test_two_at_once_end_like_one(database, tmp_path):
-    path = lively(tmp_path / "context.db")
-    run(database, "-m", "tests.killed_imports", str(path), "clean")
-    command = [sys.executable, "manage.py", "import_stackmemory", str(path),
-               "--workspace", "killed", "--json"]  # fmt: skip
+@pytest.mark.xdist_group("killed imports")
+def test_two_at_once_end_like_one(processes):
+    command = [sys.executable, "manage.py", "import_stackmemory", str(processes.path),
+               "--workspace", "twice", "--json"]  # fmt: skip
+    environ = processes.database.environ(processes.folder)
     both = [
-        subprocess.Popen(command, cwd=ROOT, env=database, stdout=subprocess.PIPE) for _ in range(2)
+        subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE) for _ in range(2)
     ]
     said = [json.loads(p.communicate()[0].splitlines()[-1]) for p in both]
     statuses = sorted(report["status"] for report in said)
     assert statuses in (["done", "done"], ["done", "error"]), said
-    ours = json.loads(run(database, "-c", DUMP, "killed"))
-    theirs = json.loads(run(database, "-c", DUMP, "clean"))
+    ours, theirs = json.loads(processes.run("-c", DUMP, "twice", "clean"))
     for model in set(theirs) - {"Transfer", "TransferItem"}:
         assert ours[model] == theirs[model], model
 

@@ -46,6 +46,7 @@ PRIORITIES = {
     "low": Look("Low", "bars-1", "grey"),
 }
 TRANSFERS = {
+    "receiving": Look("Receiving", "half", "blue"),
     "waiting": Look("Waiting", "circle", "grey"),
     "checking": Look("Checking", "half", "blue"),
     "running": Look("Running", "half", "blue"),

@@ -1,4 +1,4 @@
-"""An import from a browser: files received, a job enqueued, progress on its transfer."""
+"""An import from files that were sent: received, a job enqueued, progress on its transfer."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import shutil
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, Any
+from uuid import UUID
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.utils import timezone
 
 from frames.models import Transfer
+from frames.transfer.bundle import BUNDLE, UNPACKED, too_much, unpack
 from frames.transfer.errors import BadStore, Cancelled
 from frames.transfer.importing import Options, import_stackmemory
 from frames.transfer.projects import check_slug
@@ -45,7 +47,7 @@ def receive(
     slug = check_slug(project_slug) if project_slug else None
     options = Options(project=slug, keep_project_ids=keep_project_ids, dry_run=dry_run)
     transfer_id = uuid7()
-    folder = Path(settings.MEDIA_ROOT) / "imports" / str(workspace.id) / str(transfer_id)
+    folder = _folder(workspace, transfer_id)
     folder.mkdir(parents=True)
     try:
         name = _save(list(files), folder)
@@ -68,11 +70,32 @@ def receive(
     return transfer
 
 
+def begin(transfer: Transfer, folder: Path) -> None:
+    """All files of a transfer are in `folder`: enqueue its import."""
+    transfer.upload = str(folder.relative_to(settings.MEDIA_ROOT))
+    transfer.state = Transfer.State.WAITING
+    transfer.save(update_fields=["upload", "state"])
+    enqueue("frames.jobs.run_import", transfer.workspace_id, transfer.id)
+
+
+def folder_of(transfer: Transfer) -> Path:
+    """Where the files of a transfer are, or will be."""
+    return _folder(transfer.workspace, transfer.pk)
+
+
+def _folder(workspace: Workspace, transfer_id: UUID) -> Path:
+    return Path(settings.MEDIA_ROOT) / "imports" / str(workspace.pk) / str(transfer_id)
+
+
 def cancel(transfer: Transfer) -> bool:
     """Ask a transfer to stop after its current batch; what was written stays. False if over."""
     query = Transfer.objects.in_workspace(transfer.workspace).filter(pk=transfer.pk)
-    waiting = query.filter(state__in=("waiting", "checking", "running"))
-    return bool(waiting.update(state=Transfer.State.CANCELLED, finished_at=timezone.now()))
+    waiting = query.filter(state__in=("receiving", "waiting", "checking", "running"))
+    if not waiting.update(state=Transfer.State.CANCELLED, finished_at=timezone.now()):
+        return False
+    if not transfer.upload:  # what has arrived of it is no use
+        shutil.rmtree(folder_of(transfer), ignore_errors=True)
+    return True
 
 
 def retry(transfer: Transfer) -> bool:
@@ -92,7 +115,7 @@ def run_upload(transfer: Transfer) -> None:
     try:
         report = import_stackmemory(
             workspace=transfer.workspace,
-            path=folder / "context.db",
+            path=_store(folder, options),
             options=Options(
                 project=options.get("project"),
                 keep_project_ids=bool(options.get("keep_project_ids")),
@@ -115,14 +138,21 @@ def run_upload(transfer: Transfer) -> None:
             rows = report["rows"] | {"other": report["rows"]["other"]}
             Transfer.objects.in_workspace(transfer.workspace).filter(pk=transfer.pk).update(
                 state=Transfer.State.DONE, tables=rows, adjusted=report["adjusted"],
-                finished_at=timezone.now(),
+                report=report, finished_at=timezone.now(),
             )  # fmt: skip
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def _store(folder: Path, options: dict[str, Any]) -> Path:
+    """What to import: a bundle's store, or the files as a browser sent them."""
+    if not (folder / BUNDLE).exists():
+        return folder / "context.db"
+    return unpack(folder, store=str(options["store"]), most=settings.IMPORT_MAX_BYTES)
+
+
 def _without(folder: Path, problem: BadStore) -> str:
     """What is wrong, for somebody who never saw where the server keeps uploads."""
-    return str(problem).replace(f"{folder}/", "")
+    return str(problem).replace(f"{folder / UNPACKED}/", "").replace(f"{folder}/", "")
 
 
 def _save(files: list[UploadedFile], folder: Path) -> str:
@@ -188,10 +218,7 @@ class Room:
     def take(self, size: int) -> None:
         self.left -= size
         if self.left < 0:
-            raise BadStore(
-                f"The files hold more than {self.most >> 20} MB; import them on the server with"
-                " manage.py import_stackmemory, or raise IMPORT_MAX_BYTES."
-            )
+            raise too_much(self.most)
 
 
 def _write(source: UploadedFile | IO[bytes], target: Path, room: Room) -> None:
