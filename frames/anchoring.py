@@ -14,6 +14,7 @@ from frames.incoming import json_in, plain, source_id_in, text_in, texts_in
 from frames.models import Anchor, Frame, Project
 from frames.reach import anchors_of
 from frames.signals import changed
+from frames.telling import tell_item
 from stackmemory.lib.refusal import Conflict, Refusal
 from workspaces.actor import Actor
 
@@ -74,6 +75,7 @@ def add_anchor(
     if supersedes is not None:
         supersede(actor=actor, old=supersedes, new=anchor)
     changed(actor.workspace, "anchor", [anchor.pk])
+    tell_item(actor.workspace, "anchor", "added", anchor)
     return anchor, True
 
 
@@ -97,6 +99,7 @@ def supersede(*, actor: Actor, old: Anchor, new: Anchor) -> None:
         Anchor.unscoped.filter(pk=new.pk).update(pinned=True)
         new.pinned = True
     changed(actor.workspace, "anchor", [old.pk, new.pk], at_once=True)
+    tell_item(actor.workspace, "anchor", "superseded", old)
 
 
 def change_anchor(
@@ -129,6 +132,7 @@ def change_anchor(
             setattr(anchor, name, value)
         anchor.save(update_fields=list(differs))
         changed(actor.workspace, "anchor", [anchor.pk])
+        tell_item(actor.workspace, "anchor", "changed", anchor)
     return anchor
 
 

@@ -18,6 +18,7 @@ from frames.models import AgentSession, EventKey, Frame
 from frames.reach import frames_of, uuid_or_none
 from frames.redact import redactor_for
 from frames.signals import changed
+from frames.telling import tell_events
 from frames.transfer.rows.events import is_error, tool_of
 from stackmemory.lib.uuid7 import uuid7
 from workspaces.actor import Actor
@@ -48,10 +49,16 @@ def append_batch(*, actor: Actor, events: Sequence[EventIn]) -> list[Answer]:
     inserted = append_events(workspace=actor.workspace, rows=[row for _, row, _ in prepared])
     created = len(inserted)
     changed(actor.workspace, "event", inserted)
+    created_in: dict[uuid.UUID, list[uuid.UUID]] = {}
     for number, row, redacted in prepared:
         new = row.id in inserted
+        if new:
+            created_in.setdefault(row.frame_id, []).append(row.id)
         inserted.discard(row.id)
         answers[number] = Answer("created" if new else "duplicate", row.id, redacted)
+    for frame in {frame.pk: frame for frame in frames.values()}.values():
+        if ids := created_in.get(frame.pk):
+            tell_events(actor.workspace, frame, ids)
     _touch_sessions([frames[events[n].frame] for n in accepted])
     spend_events(actor.workspace, created)
     return [answer for answer in answers if answer is not None]
@@ -65,7 +72,8 @@ def _frames(actor: Actor, refs: set[str]) -> dict[str, Frame]:
     """Frames by the reference that named them: two queries at most."""
     ids = {ref: id_ for ref in refs if (id_ := uuid_or_none(ref))}
     query = frames_of(actor).only(
-        "id", "project_id", "session_id", "source_id", "workspace_id", "event_count"
+        "id", "project_id", "session_id", "source_id", "workspace_id", "event_count",
+        "visibility", "owner_id",
     )
     found: dict[str, Frame] = {}
     by_id = {frame.pk: frame for frame in query.filter(pk__in=ids.values())} if ids else {}

@@ -17,8 +17,10 @@ from frames.ingest import count_activity
 from frames.models import AgentSession, Frame, Project, Revision
 from frames.reach import frames_of
 from frames.signals import changed
+from frames.telling import tell_frames
 from stackmemory.lib.refusal import Conflict, Forbidden, Refusal
 from stackmemory.lib.uuid7 import uuid7
+from workspaces import news
 from workspaces.actor import Actor
 
 DEEPEST = 200
@@ -48,6 +50,7 @@ def open_session(
             last_seen_at=now, **fields,
         )  # fmt: skip
         session.save(force_insert=True)
+        news.tell(actor.workspace.pk, "session", "began", [session.pk], project=project.pk)
         return session, True
     session, made = AgentSession.unscoped.get_or_create(
         workspace=actor.workspace,
@@ -61,6 +64,8 @@ def open_session(
         AgentSession.unscoped.filter(pk=session.pk).update(**known)
         for name, value in known.items():
             setattr(session, name, value)
+    else:
+        news.tell(actor.workspace.pk, "session", "began", [session.pk], project=project.pk)
     return session, made
 
 
@@ -69,6 +74,7 @@ def end_session(session: AgentSession, *, at: datetime | None = None) -> None:
     now = at or timezone.now()
     session.ended_at = session.last_seen_at = max(now, session.last_seen_at)
     session.save(update_fields=["ended_at", "last_seen_at"])
+    news.tell(session.workspace_id, "session", "ended", [session.pk], project=session.project_id)
 
 
 def active_stack(actor: Actor, session: AgentSession) -> list[Frame]:
@@ -170,6 +176,7 @@ def start_frame(
         Frame.unscoped.filter(pk=parent.pk).update(child_count=F("child_count") + 1)
     count_activity(actor.workspace, frames=[(project.id, frame.started_at)])
     changed(actor.workspace, "frame", [frame.pk])
+    tell_frames(actor.workspace, "opened", [frame])
     return frame, True
 
 
@@ -202,6 +209,7 @@ def close_frame(
             frame.outputs["result"] = text_in(actor.workspace, result)
     _close(frame, now)
     changed(actor.workspace, "frame", [each.pk for each in (*closing, frame)])
+    tell_frames(actor.workspace, "closed", [*closing, frame])
     return [*closing, frame]
 
 
@@ -214,6 +222,7 @@ def reopen_frame(*, actor: Actor, frame: Frame) -> bool:
     frame.state, frame.closed_at, frame.digest, frame.digest_text = Frame.ACTIVE, None, {}, ""
     frame.save(update_fields=["state", "closed_at", "digest", "digest_text"])
     changed(actor.workspace, "frame", [frame.pk])
+    tell_frames(actor.workspace, "reopened", [frame])
     return True
 
 
@@ -235,6 +244,9 @@ def promote_frame(*, actor: Actor, frame: Frame) -> int:
     Frame.unscoped.filter(pk__in=ids).update(visibility=Frame.Visibility.TEAM)
     frame.visibility = Frame.Visibility.TEAM
     changed(actor.workspace, "frame", ids, at_once=True)
+    for each in promoted:
+        each.visibility = Frame.Visibility.TEAM
+    tell_frames(actor.workspace, "promoted", promoted)
     return len(promoted)
 
 

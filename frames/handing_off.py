@@ -12,6 +12,7 @@ from frames.models import Frame, HandOff
 from frames.reach import frames_of, uuid_or_none
 from frames.signals import changed
 from stackmemory.lib.refusal import Conflict, Forbidden, NotFound
+from workspaces import news
 from workspaces.actor import Actor
 from workspaces.models import Membership, User
 
@@ -34,12 +35,14 @@ def hand_off(*, actor: Actor, frame: Frame, to: str, message: str = "") -> HandO
         raise Conflict("already_theirs", "The frame is theirs already.", field="to")
     try:
         with transaction.atomic():
-            return HandOff.unscoped.create(
+            found = HandOff.unscoped.create(
                 workspace=actor.workspace, frame=frame, from_user=actor.user,
                 to_user=member.user, message=text_in(actor.workspace, message[:10_000]),
             )  # fmt: skip
     except IntegrityError:
         raise Conflict("pending", "The frame is being handed off already.") from None
+    _tell(actor, found, "asked")
+    return found
 
 
 def answer(*, actor: Actor, hand_off: HandOff, accept: bool, words: str = "") -> HandOff:
@@ -100,3 +103,11 @@ def _settle(actor: Actor, hand_off: HandOff, state: str, words: str) -> None:
     if not done:
         raise Conflict("answered", "This hand-off has been answered already.")
     hand_off.state, hand_off.answer, hand_off.answered_at = state, words, now
+    _tell(actor, hand_off, state)
+
+
+def _tell(actor: Actor, hand_off: HandOff, what: str) -> None:
+    frame = hand_off.frame
+    news.tell(
+        actor.workspace.pk, "hand_off", what, [hand_off.pk], project=frame.project_id, frame=frame.pk
+    )

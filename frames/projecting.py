@@ -17,7 +17,7 @@ from frames.models import Activity, Project
 from frames.reach import anchors_of, frames_of, sessions_of, tasks_of
 from frames.tasking import OPEN
 from stackmemory.lib.refusal import Forbidden, Refusal
-from workspaces import audit
+from workspaces import audit, news
 from workspaces.actor import Actor
 from workspaces.models.workspace import slug_validator
 
@@ -59,6 +59,7 @@ def create_project(
         workspace=actor.workspace, action="project.created", actor=actor.user, key=actor.key,
         target=project, after={"slug": slug, "name": project.name}, request=request,
     )  # fmt: skip
+    news.tell(actor.workspace.pk, "project", "made", [project.pk], project=project.pk)
     return project, True
 
 

@@ -15,6 +15,7 @@ from frames.incoming import plain, source_id_in, text_in, texts_in
 from frames.models import Frame, Project, Task
 from frames.reach import by_ref, tasks_of
 from frames.signals import changed
+from frames.telling import tell_item
 from stackmemory.lib.refusal import Conflict, NotFound, Refusal
 from workspaces.actor import Actor
 
@@ -70,6 +71,7 @@ def create_task(
             ) from None  # fmt: skip
         return known, False  # a rival request made it first
     changed(actor.workspace, "task", [task.pk])
+    tell_item(actor.workspace, "task", "created", task)
     return task, True
 
 
@@ -94,6 +96,7 @@ def change_status(*, actor: Actor, task: Task, status: str) -> Task:
     task.status = status
     task.save(update_fields=list(fields))
     changed(actor.workspace, "task", [task.pk])
+    tell_item(actor.workspace, "task", "changed", task)
     return task
 
 
@@ -108,6 +111,7 @@ def add_dependency(*, actor: Actor, task: Task, on: Task) -> Task:
     keep_revision(actor, task, ("depends_on",))
     task.depends_on = [*task.depends_on, ref]
     task.save(update_fields=["depends_on"])
+    tell_item(actor.workspace, "task", "changed", task)
     return task
 
 
@@ -121,6 +125,7 @@ def drop_dependency(*, actor: Actor, task: Task, ref: str) -> Task:
         keep_revision(actor, task, ("depends_on",))
         task.depends_on = left
         task.save(update_fields=["depends_on"])
+        tell_item(actor.workspace, "task", "changed", task)
     return task
 
 

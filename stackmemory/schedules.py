@@ -16,6 +16,7 @@ SCHEDULES: dict[str, tuple[str, int]] = {
     "find what search has missed": ("search.jobs.find_missing", 10),
     "check that search is fresh": ("search.jobs.check_fresh", 24 * 60),
     "forget idempotency keys": ("workspaces.idempotency.forget", 60),
+    "forget old news": ("workspaces.news.forget", 60),
 }
 
 

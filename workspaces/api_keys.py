@@ -26,7 +26,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from stackmemory.lib.tenancy import secret_scope
-from workspaces import audit
+from workspaces import audit, news
 from workspaces.models import ApiKey, User, Workspace
 from workspaces.origin import person_of
 
@@ -149,6 +149,7 @@ def revoke(key: ApiKey, *, request: HttpRequest) -> None:
     with transaction.atomic():
         found = ApiKey.objects.in_workspace(key.workspace).filter(pk=key.pk, revoked_at=None)
         if found.update(revoked_at=timezone.now()):
+            news.tell(key.workspace_id, news.ACCESS, "ended", [key.pk])
             audit.record(
                 workspace=key.workspace,
                 action="key.revoked",

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from stackmemory.lib.tenancy import workspace_scope
-from workspaces import audit
+from workspaces import audit, news
 from workspaces.models import Membership, User, Workspace
 from workspaces.models.workspace import GRACE
 from workspaces.request import PersonRequest
@@ -55,6 +55,7 @@ def delete(workspace: Workspace, *, request: PersonRequest) -> None:
             audit.record(
                 workspace=workspace, action="workspace.deleted", target=workspace, request=request
             )
+            news.tell(workspace.pk, news.ACCESS, "ended")
 
 
 def restorable(user: User) -> list[Workspace]:

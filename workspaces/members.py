@@ -14,7 +14,7 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
-from workspaces import audit
+from workspaces import audit, news
 from workspaces.access import may
 from workspaces.models import Membership, Workspace
 from workspaces.request import WorkspaceRequest
@@ -123,12 +123,14 @@ def _check_another_owner(membership: Membership) -> None:
 
 def _set_role(membership: Membership, role: str) -> None:
     Membership.objects.in_workspace(membership.workspace).filter(pk=membership.pk).update(role=role)
+    news.tell(membership.workspace_id, news.ACCESS, "changed", [membership.user_id])
 
 
 def _end(membership: Membership, action: str, request: HttpRequest) -> None:
     if membership.role == Role.OWNER:
         _check_another_owner(membership)
     Membership.objects.in_workspace(membership.workspace).filter(pk=membership.pk).delete()
+    news.tell(membership.workspace_id, news.ACCESS, "ended", [membership.user_id])
     audit.record(
         workspace=membership.workspace,
         action=action,

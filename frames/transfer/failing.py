@@ -13,6 +13,7 @@ from django.utils import timezone
 from frames.models import Transfer
 from frames.transfer.errors import BadStore, Cancelled, TakenOver
 from stackmemory.lib.tenancy import workspace_scope
+from workspaces import news
 
 AGAIN = "run the import again; it goes on where it stopped"
 
@@ -64,6 +65,10 @@ def _fail(transfer: Transfer, message: str) -> None:
             Transfer.objects.in_workspace(transfer.workspace).filter(pk=transfer.pk).update(
                 state=Transfer.State.FAILED, error=message, finished_at=timezone.now()
             )
+            news.tell(
+                transfer.workspace_id, "import", "failed", [transfer.pk],
+                project=transfer.project_id,
+            )  # fmt: skip
     except DatabaseError:
         # The database itself is the trouble; the caller hears of the first failure all the same.
         connection.close()

@@ -16,6 +16,7 @@ from frames.transfer.errors import Cancelled, TakenOver
 from frames.transfer.values import Row, digest, pack_row
 from stackmemory.lib.locks import commit_soon, transaction_lock
 from stackmemory.lib.tenancy import workspace_scope
+from workspaces import news
 from workspaces.models import Workspace
 
 TEXTS = (str, bytes)
@@ -148,6 +149,9 @@ class Run:
             done_rows=self.done_rows,
             total_rows=self.total_rows,
             beat_at=timezone.now(),
+        )
+        news.tell(
+            self.workspace.pk, "import", "progress", [transfer.pk], project=transfer.project_id
         )
 
 

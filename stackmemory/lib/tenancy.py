@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,6 +20,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 APP, SYSTEM = "stackmemory_app_", "stackmemory_system_"
 _owner = threading.local()
+# Called at the end of the outermost scope, inside its transaction, if it is to be committed: for
+# what must come last in it.
+last_words: list[Callable[[], None]] = []
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,19 @@ def workspace_scope(workspace_id: uuid.UUID, *, reading: bool = False) -> Iterat
     """
     with _scope(kind=APP, workspace=str(workspace_id), reading=reading):
         yield
+
+
+def in_scope() -> bool:
+    """Whether a scope is open, at whose end `last_words` will be called."""
+    return getattr(connection, "sm_depth", 0) > 0
+
+
+def is_about(workspace_id: uuid.UUID) -> bool:
+    """Whether the scope we are in is about this workspace, or need not be about any."""
+    if connection.vendor != "postgresql":
+        return True
+    scope = _current(connection)
+    return not scope.role.startswith(APP) or scope.workspace == str(workspace_id)
 
 
 @contextmanager
@@ -128,7 +144,7 @@ def _scope(
     *, kind: str, workspace: str = "", person: str = "", secret: str = "", reading: bool = False
 ) -> Iterator[None]:
     if connection.vendor != "postgresql":
-        with _sqlite_transaction(reading):
+        with _sqlite_transaction(reading), _ending():
             yield
         return
     connection.ensure_connection()
@@ -138,7 +154,8 @@ def _scope(
         role = connection.sm_roles.get(kind, "")  # type: ignore[attr-defined]
         _change(connection, before, Scope(role, workspace, person or before.person, secret))
         try:
-            yield
+            with _ending():
+                yield
         except BaseException:
             # The savepoint or transaction that ends now takes the settings back by itself.
             connection.sm_scope = before  # type: ignore[attr-defined]
@@ -147,6 +164,19 @@ def _scope(
             connection.sm_scope = before  # type: ignore[attr-defined]
         else:
             _change(connection, _current(connection), before)
+
+
+@contextmanager
+def _ending() -> Iterator[None]:
+    """Count how deep we are; on the way out of the outermost scope, let the last words be said."""
+    connection.sm_depth = depth = getattr(connection, "sm_depth", 0) + 1  # type: ignore[attr-defined]
+    try:
+        yield
+        if depth == 1 and not connection.needs_rollback:
+            for say in last_words:
+                say()
+    finally:
+        connection.sm_depth = depth - 1  # type: ignore[attr-defined]
 
 
 @contextmanager

@@ -230,7 +230,7 @@ def test_a_tied_key_appends_to_its_projects_frames_alone(agent, acme, bob, frame
 def test_a_batch_asks_the_same_however_many_frames_it_is_about(agent, shop):
     frames = [ok(agent.post("frames", {"name": f"{n}", "project": "shop"}), 201) for n in range(12)]
     events = [note(frame, source_id=f"{n}{frame['id']}") for n in range(20) for frame in frames]
-    with few_queries(16):
+    with few_queries(18):
         assert counts(send(agent, *events)) == (240, 0, 0)
 
 

@@ -6,6 +6,7 @@ from workspaces.models.limit import Bucket, Limit, LimitName, PlanLimit, Spendin
 from workspaces.models.login_attempts import LoginAttempts
 from workspaces.models.login_place import LoginPlace
 from workspaces.models.membership import Membership
+from workspaces.models.news import News
 from workspaces.models.tenant import (
     TenantManager,
     TenantModel,
@@ -29,6 +30,7 @@ __all__ = [
     "LoginAttempts",
     "LoginPlace",
     "Membership",
+    "News",
     "PlanLimit",
     "Spending",
     "TenantManager",
