@@ -17,10 +17,10 @@ test: test-sqlite test-postgres lint types migrations ## everything CI runs
 dev: $(VENV)/.dev ## what tests, checks and benchmarks need
 
 test-sqlite: $(VENV)/.dev
-	TEST_ENGINE=sqlite $(PY) -m pytest -n 2
+	TEST_ENGINE=sqlite $(PY) -m pytest -n 2 --dist loadgroup
 
 test-postgres: $(VENV)/.dev
-	TEST_ENGINE=postgres $(PY) -m pytest -n 2
+	TEST_ENGINE=postgres $(PY) -m pytest -n 2 --dist loadgroup
 
 lint: $(VENV)/.dev
 	$(PY) -m ruff check .

@@ -59,8 +59,7 @@ class House:
         }
 
     def prepare(self) -> None:
-        """Make the tables, the cast and their keys."""
-        self._run("manage.py", "migrate", "-v0")
+        """Make the cast and their keys."""
         told = json.loads(self._run("-m", "tests.cast").splitlines()[-1])
         self.keys, self.ids = told["keys"], told["ids"]
 
@@ -138,17 +137,6 @@ class House:
             return False
         finally:
             connection.close()
-
-
-def own_database(home: Path) -> str:
-    """The URL of an empty database on the engine under test."""
-    if os.environ.get("TEST_ENGINE", "sqlite") == "sqlite":
-        return f"sqlite:///{home / 'db.sqlite3'}"
-    url = os.environ["DATABASE_URL"]
-    name = f"house_{os.getpid()}_{home.name}".replace("-", "_").lower()
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-    return f"{url.rsplit('/', 1)[0]}/{name}"
 
 
 class Refused(Exception):

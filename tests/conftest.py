@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +16,7 @@ from django.test.client import ClientHandler
 
 from stackmemory.lib.tenancy import APP, Scope, as_owner
 from tests.append_only import let_flush_through
+from tests.databases import OwnDatabase
 from workspaces.models import Membership, User, Workspace
 
 PASSWORD = "correct horse battery staple"
@@ -25,6 +29,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for engine in ("postgresql", "sqlite"):
             if item.get_closest_marker(f"{engine}_only") and vendor != engine:
                 item.add_marker(pytest.mark.skip(reason=f"{engine} only"))
+        names = getattr(item, "fixturenames", ())
+        if "own_database" in names:
+            item.add_marker(pytest.mark.django_db)  # else the tables it copies may not be made
+        if "house" in names:
+            item.add_marker(pytest.mark.xdist_group("house"))  # so that one server does for all
 
 
 @pytest.fixture(scope="session")
@@ -140,12 +149,25 @@ def login() -> Callable[[User], Client]:
 
 
 @pytest.fixture(scope="session")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def own_database(
+    django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[Path], OwnDatabase]:
+    """own_database(folder) is a database with all tables and no rows, for processes of one's own."""
+    template = tmp_path_factory.mktemp("template") / "db.sqlite3"
+    if connection.vendor == "sqlite":
+        with django_db_blocker.unblock(), closing(sqlite3.connect(template)) as file:
+            connection.ensure_connection()
+            connection.connection.backup(file)
+    return partial(OwnDatabase.made, template)
+
+
+@pytest.fixture(scope="session")
+def house(tmp_path_factory: pytest.TempPathFactory, own_database: Any) -> Iterator[Any]:
     """A served product with a database of its own; see tests/agents.py."""
-    from tests.agents import House, own_database  # slow to import, and few tests need it
+    from tests.agents import House  # slow to import, and few tests need it
 
     home = tmp_path_factory.mktemp("house")
-    house = House(own_database(home), home)
+    house = House(own_database(home).url, home)
     house.prepare()
     with house.served():
         yield house

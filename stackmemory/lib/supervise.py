@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 TICK = 0.1  # seconds
-GRACE = 10.0  # seconds between asking to stop and killing
+GRACE = 10.0  # seconds between asking to stop and killing, unless told otherwise
 DEATHS, WITHIN = 3, 60.0  # so many deaths in so many seconds are given up on
 
 
@@ -55,9 +55,12 @@ class Service:
 class Supervisor:
     """Keeps services running until a signal asks to stop or one cannot be kept alive."""
 
-    def __init__(self, services: Sequence[Service], say: Callable[[str], object]) -> None:
+    def __init__(
+        self, services: Sequence[Service], say: Callable[[str], object], grace: float = GRACE
+    ) -> None:
         self.services = services
         self.say = say
+        self.grace = grace
         self.signals = 0
         self.failed: Service | None = None
 
@@ -100,7 +103,7 @@ class Supervisor:
         self.signals = 0
         for service in self.services:
             service.ask_to_stop()
-        deadline = time.monotonic() + GRACE
+        deadline = time.monotonic() + self.grace
         while any(s.alive for s in self.services) and time.monotonic() < deadline:
             if self.signals:
                 break

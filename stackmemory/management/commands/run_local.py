@@ -21,6 +21,9 @@ from stackmemory.lib.supervise import Service, Supervisor
 from stackmemory.management.commands.serve import web, worker
 
 HOST = "127.0.0.1"
+GRACE = (
+    3.0  # seconds a job may go on after Ctrl-C; what it leaves undone is found and done next time
+)
 
 
 class Command(BaseCommand):
@@ -41,7 +44,7 @@ class Command(BaseCommand):
         except OperationalError as error:
             raise CommandError(f"The database cannot be used: {str(error).strip()}") from error
         database.close()
-        code = Supervisor(services(port), self.stderr.write).run(
+        code = Supervisor(services(port), self.stderr.write, GRACE).run(
             is_ready=lambda: answers(port), when_ready=lambda: self.announce(login)
         )
         if code:
