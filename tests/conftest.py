@@ -84,8 +84,10 @@ def as_application() -> Any:
 
 
 @pytest.fixture(autouse=True)
-def fast_passwords(settings: Any) -> None:
+def quick(settings: Any) -> None:
+    """Cheap passwords; and no reading of all static files anew for each test's Client."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.WHITENOISE_AUTOREFRESH = True
 
 
 @pytest.fixture(autouse=True)
