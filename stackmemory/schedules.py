@@ -1,4 +1,9 @@
-"""What the worker does by the clock. One list; `migrate` brings the database in line with it."""
+"""What happens by the clock. One list; `migrate` brings the database in line with it.
+
+The worker runs a schedule as a job of which one at most is waiting or running, however many
+clusters look at the clock. What is SQL alone can be handed to pg_cron (`install_pg_cron`), and then
+happens while no worker runs, too.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +21,49 @@ SCHEDULES: dict[str, tuple[str, int]] = {
     "find what search has missed": ("search.jobs.find_missing", 10),
     "check that search is fresh": ("search.jobs.check_fresh", 24 * 60),
     "forget idempotency keys": ("workspaces.idempotency.forget", 60),
-    "forget old news": ("workspaces.news.forget", 60),
+    "forget ended jobs": ("stackmemory.lib.queue.forget_ended", 60),
+    "forget expired cache entries": ("stackmemory.lib.cache.forget_expired", 10),
+    "forget full buckets": ("workspaces.limits.forget_full", 60),
+    "expire invitations": ("workspaces.jobs.expire_invitations", 24 * 60),
+    "close idle sessions": ("frames.idle.close_idle", 60),
+}
+
+# What PostgreSQL can do by itself: the same as the function, and as harmless when done twice.
+IN_SQL: dict[str, str] = {
+    "forget sessions": (
+        "DELETE FROM django_session WHERE expire_date < now();"
+        " DELETE FROM workspaces_loginattempts WHERE since < now() - interval '10 minutes';"
+        " DELETE FROM usersessions_usersession u WHERE NOT EXISTS"
+        " (SELECT 1 FROM django_session s WHERE s.session_key = u.session_key)"
+    ),
+    "forget idempotency keys": (
+        "DELETE FROM workspaces_idempotencykey WHERE created_at <= now() - interval '1 day'"
+    ),
+    "forget ended jobs": (
+        "DELETE FROM stackmemory_job WHERE state = 'done' AND ended_at < now() - interval '7 days'"
+    ),
+    "forget expired cache entries": (
+        "DELETE FROM stackmemory_cacheentry WHERE expires <= extract(epoch FROM now())"
+    ),
+    "forget full buckets": (
+        "DELETE FROM workspaces_bucket WHERE stamp < extract(epoch FROM now()) - 3600"
+    ),
+    "expire invitations": (
+        "UPDATE workspaces_invitation SET revoked_at = now() WHERE accepted_at IS NULL"
+        " AND revoked_at IS NULL AND expires_at < now() - interval '30 days'"
+    ),
+    "close idle sessions": (
+        "UPDATE frames_agentsession SET ended_at = last_seen_at WHERE ended_at IS NULL"
+        " AND last_seen_at < now() - interval '1 day'"
+    ),
 }
 
 
 def install(*, using: str, **kwargs: Any) -> None:
-    """After `migrate`: make, correct and remove schedule rows. Runs in any order, any number of times."""
+    """After `migrate`: make, correct and remove schedule rows. Runs in any order, any number of times.
+
+    What pg_cron runs is marked by `repeats` (stackmemory/pg_cron.py), which stays as it is.
+    """
     model = apps.get_model("django_q", "Schedule")
     if model._meta.db_table not in connections[using].introspection.table_names():
         return

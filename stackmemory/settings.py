@@ -141,6 +141,15 @@ TEMPLATES = [
 DATABASE_URL = env.str("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'stackmemory.sqlite3'}")
 DATABASES = {"default": database_settings(DATABASE_URL, require_tls=PRODUCTION)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# Past a pooler in transaction mode, for what has to stay connected: LISTEN.
+DATABASE_DIRECT_URL = env.str("DATABASE_DIRECT_URL", default="")
+
+# --- Cache and sessions: tables that are not logged (docs/postgres-for-everything.md) ---------
+CACHES = {
+    "default": {"BACKEND": "stackmemory.lib.cache.DatabaseCache"},
+    # What concerns one process alone.
+    "process": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+}
 
 # --- People -----------------------------------------------------------------------------------
 AUTH_USER_MODEL = "workspaces.User"
@@ -242,6 +251,9 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
+# Streams of news that one key or person may hold open in each web process.
+LIVE_STREAMS = env.int("LIVE_STREAMS", default=20)
+
 # Requests are counted in memory and written this often; 0 leaves it to whoever calls flush().
 USAGE_FLUSH_SECONDS = env.int("USAGE_FLUSH_SECONDS", default=60)
 
@@ -267,17 +279,20 @@ IMPORT_MAX_BYTES = env.int("IMPORT_MAX_BYTES", default=2 * 1024**3)
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
 
 # --- Jobs (django-q2 over the same database) --------------------------------------------------
-# `retry` counts from when a job is fetched, not started, so it stands far above `timeout`.
+# How long a job stays with a worker that says nothing of it; a dead one's are handed out again.
+JOBS_LEASE = env.int("JOBS_LEASE_SECONDS", default=20)
+# What becomes of a job is kept by lib/queue.py, so that of django-q2's own keeping nothing is used.
 Q_CLUSTER = {
     "name": "stackmemory",
-    "orm": "default",
+    "broker_class": "stackmemory.lib.broker.JobBroker",
     "workers": env.int("WORKERS", default=2),
     "queue_limit": 4,
+    "bulk": 10,
     "timeout": 3600,
-    "retry": 3 * 3600,
-    "max_attempts": 3,
-    "save_limit": 0,
+    "retry": 2 * 3600,
+    "save_limit": -1,
     "catch_up": False,
+    "cache": "process",
     "label": "Jobs",
     "sync": env.bool("JOBS_IN_PROCESS", default=False),
 }

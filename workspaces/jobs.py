@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from allauth.usersessions.models import UserSession
@@ -17,7 +17,7 @@ from django.utils import timezone
 from stackmemory.lib.row_security import tenant_models
 from stackmemory.lib.tenancy import system_scope
 from workspaces import audit, lifecycle
-from workspaces.models import Audit, AuditHead, LoginAttempts, Workspace
+from workspaces.models import Audit, AuditHead, Invitation, LoginAttempts, Workspace
 from workspaces.throttle import WINDOW
 
 logger = logging.getLogger(__name__)
@@ -57,6 +57,14 @@ def forget_sessions(now: datetime | None = None) -> int:
     LoginAttempts.objects.filter(since__lt=(now or timezone.now()) - 2 * WINDOW).delete()
     UserSession.objects.exclude(session_key__in=Session.objects.values("session_key")).delete()
     return gone
+
+
+def expire_invitations(now: datetime | None = None) -> int:
+    """Free the places held for people who have not come for a month after their link ran out."""
+    with system_scope():
+        rows = Invitation.objects.across_workspaces().filter(accepted_at=None, revoked_at=None)
+        old = rows.filter(expires_at__lt=(now or timezone.now()) - timedelta(days=30))
+        return int(old.update(revoked_at=now or timezone.now()))
 
 
 def erasable_models() -> list[type[models.Model]]:

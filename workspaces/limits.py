@@ -18,6 +18,7 @@ from django.db import connection
 from django.utils import timezone
 
 from stackmemory.lib.refusal import Refusal
+from stackmemory.lib.tenancy import system_scope
 from stackmemory.lib.uuid7 import uuid7
 from workspaces.models import Bucket, Limit, LimitName, Spending, Workspace
 
@@ -148,6 +149,14 @@ def spent(workspace: Workspace, name: str, now: datetime | None = None) -> int:
 def period(now: datetime | None = None) -> str:
     """The month in UTC, as Spending names it."""
     return (now or timezone.now()).strftime("%Y-%m")
+
+
+def forget_full(now: float | None = None) -> int:
+    """For the worker: drop the buckets that have long been full again."""
+    with system_scope():
+        rows = Bucket.objects.across_workspaces()
+        old = rows.filter(stamp__lt=(time.time() if now is None else now) - 60 * MINUTE)
+        return int(old._raw_delete(old.db))
 
 
 def set_limit(workspace: Workspace, name: str, amount: int | None) -> None:
