@@ -27,7 +27,7 @@ from frames.transfer.tasks import Tasks
 from frames.transfer.timeline import Timeline
 from stackmemory.lib.locks import transaction_lock
 from stackmemory.lib.tenancy import workspace_scope
-from workspaces import audit
+from workspaces import audit, news
 from workspaces.models import User, Workspace
 
 RESUMABLE = (Transfer.State.WAITING, Transfer.State.CHECKING, Transfer.State.RUNNING,
@@ -78,8 +78,9 @@ def import_stackmemory(
         with told(transfer):
             run = Run(workspace, transfer, on_progress)
             _import(run, store, sources, options)
-            _end(transfer, run)
-        return report(run, store, "done", began) | {"transfer": str(transfer.id)}
+            told_in_full = report(run, store, "done", began) | {"transfer": str(transfer.id)}
+            _end(transfer, run, told_in_full)
+        return told_in_full
 
 
 def _begin(
@@ -116,7 +117,7 @@ def _begin(
         begins = transfer.started_at is None
         transfer.started_at = transfer.started_at or timezone.now()
         transfer.save()
-        if begins:
+        if begins and transfer.kind == Transfer.Kind.IMPORT:
             audit.record(
                 workspace=workspace,
                 action="import.started",
@@ -193,23 +194,28 @@ def _total(store: Store, sources: list[Source]) -> int:
     return rows + sum(companion_rows(store))
 
 
-def _end(transfer: Transfer, run: Run) -> None:
+def _end(transfer: Transfer, run: Run, told_in_full: dict[str, Any]) -> None:
     with workspace_scope(transfer.workspace_id):
         Transfer.objects.in_workspace(run.workspace).filter(pk=transfer.pk).update(
             state=Transfer.State.DONE,
             finished_at=timezone.now(),
             total_rows=run.done_rows,
             done_rows=run.done_rows,
+            report=told_in_full,
         )
         transfer.refresh_from_db()
         changed(run.workspace)
-        audit.record(
-            workspace=run.workspace,
-            action="import.finished",
-            actor=transfer.created_by,
-            target=transfer,
-            after={table: counts["imported"] for table, counts in run.tables.items()},
+        news.tell(
+            run.workspace.pk, "import", "finished", [transfer.pk], project=transfer.project_id
         )
+        if transfer.kind == Transfer.Kind.IMPORT:
+            audit.record(
+                workspace=run.workspace,
+                action="import.finished",
+                actor=transfer.created_by,
+                target=transfer,
+                after={table: counts["imported"] for table, counts in run.tables.items()},
+            )
 
 
 def report(run: Run, store: Store, status: str, began: datetime) -> dict[str, Any]:
