@@ -102,31 +102,14 @@ class Comparison:
 
     def _frame(self, frame: Frame, row: Row) -> tuple[Row, list[str]]:
         theirs = cache(lambda: self.source.events_of(row["frame_id"]))
-        references = set(_references([frame.digest, frame.outputs]))
-        ours = frames.frame_row(frame, events=self._events_of(frame, references))
+        references = set(referred([frame.digest, frame.outputs]))
+        ours = frames.frame_row(frame, events=events_of(self.workspace, frame, references))
         if references and differences(ours, row):
             # An event that is in conflict is here as it was, and kept beside as it is.
-            ours = frames.frame_row(frame, events=self._events_of(frame, references, beside=True))
-        return ours, frames.hidden(frame, row, events=theirs)
-
-    def _events_of(
-        self, frame: Frame, wanted: set[str], *, beside: bool = False
-    ) -> Mapping[str, Row]:
-        """The events of a frame that its documents refer to, as rows of the source."""
-        if not wanted:
-            return {}
-        query = Event.objects.in_workspace(self.workspace).filter(frame=frame)
-        found = {
-            e.source_id: events.event_row(e)
-            for e in events.with_origin(query).iterator(chunk_size=500)
-            if e.source_id in wanted
-        }
-        if beside:
-            kept_items = TransferItem.objects.in_workspace(self.workspace).filter(
-                table="events", category="conflict", source_id__in=wanted
+            ours = frames.frame_row(
+                frame, events=events_of(self.workspace, frame, references, beside=True)
             )
-            found |= {item.source_id: unpack_row(item.content) for item in kept_items}
-        return found
+        return ours, frames.hidden(frame, row, events=theirs)
 
     def _events(self) -> Iterator[list[Pair]]:
         query = events.with_origin(Event.objects.in_workspace(self.workspace))
@@ -241,12 +224,36 @@ def _closest(candidates: list[Row], row: Row) -> Row | None:
     return next(same, candidates[0] if candidates else None)
 
 
-def _references(value: Any) -> Iterator[str]:
+def events_of(
+    workspace: Workspace, frame: Frame, wanted: set[str], *, beside: bool = False
+) -> Mapping[str, Row]:
+    """The events of a frame that its documents refer to, as rows of the source.
+
+    `beside` takes those in conflict as they were in the source, not as they are here.
+    """
+    if not wanted:
+        return {}
+    query = Event.objects.in_workspace(workspace).filter(frame=frame)
+    found = {
+        e.source_id: events.event_row(e)
+        for e in events.with_origin(query).iterator(chunk_size=500)
+        if e.source_id in wanted
+    }
+    if beside:
+        kept_items = TransferItem.objects.in_workspace(workspace).filter(
+            table="events", category="conflict", source_id__in=wanted
+        )
+        found |= {item.source_id: unpack_row(item.content) for item in kept_items}
+    return found
+
+
+def referred(value: Any) -> Iterator[str]:
+    """Ids of the events that a shortened document refers to."""
     if isinstance(value, list):
         for item in value:
-            yield from _references(item)
+            yield from referred(item)
     elif isinstance(value, dict):
         if list(value) == [EVENT]:
             yield str(value[EVENT])
         else:
-            yield from _references(list(value.values()))
+            yield from referred(list(value.values()))

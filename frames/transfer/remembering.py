@@ -140,8 +140,12 @@ def is_told(row: Row) -> bool:
 
 def decision_rows(path: Path) -> Iterator[Row]:
     """The entries of session-decisions.json that are objects; none where it has another shape."""
+    yield from decisions_in(path.read_bytes())
+
+
+def decisions_in(content: bytes) -> Iterator[Row]:
     try:
-        data = json.loads(path.read_bytes())
+        data = json.loads(content)
     except (ValueError, RecursionError):
         return
     entries = data.get("decisions") if isinstance(data, dict) else None

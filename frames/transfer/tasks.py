@@ -61,7 +61,7 @@ class TaskSource:
         with self.log.open("rb") as file:
             for number, raw in enumerate(file, start=1):
                 if raw.strip():
-                    yield number, place, *_parsed(raw)
+                    yield number, place, *parsed(raw)
                 place += len(raw)
 
     def cached(self) -> Iterator[tuple[int, Row, bool]]:
@@ -76,7 +76,7 @@ class TaskSource:
         with self.log.open("rb") as file:
             for number, place in self.logged.values():
                 file.seek(place)
-                row, _ = _parsed(file.readline())
+                row, _ = parsed(file.readline())
                 if row is not None:
                     yield number, row
 
@@ -178,7 +178,7 @@ def cache_name(row: Row) -> str:
     return identity_of(row["id"]) or f"sha256:{digest(row)}"
 
 
-def _parsed(raw: bytes) -> tuple[Row | None, str | BadText]:
+def parsed(raw: bytes) -> tuple[Row | None, str | BadText]:
     text = text_or_bad(raw.rstrip(b"\n"))
     try:
         data = None if isinstance(text, BadText) else json.loads(text)

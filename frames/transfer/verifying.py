@@ -27,14 +27,30 @@ NAMED = 100
 COUNTS = ("read", "same", "changed", "conflict", "set_aside", "differs", "missing")
 
 
+class Sum:
+    """A checksum of rows in any order: their SHA-256 added up, modulo 2**256.
+
+    A store that was written anew holds the same rows in another order.
+    """
+
+    def __init__(self) -> None:
+        self.total = 0
+
+    def update(self, row: bytes) -> None:
+        self.total += int.from_bytes(hashlib.sha256(row).digest(), "big")
+
+    def hexdigest(self) -> str:
+        return f"{self.total % 2**256:064x}"
+
+
 @dataclass
 class Verdict:
     """What came of one table. `differing` names at most NAMED rows; `differs` counts all."""
 
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
     differing: list[dict[str, Any]] = field(default_factory=list)
-    theirs: Any = field(default_factory=hashlib.sha256)
-    ours: Any = field(default_factory=hashlib.sha256)
+    theirs: Sum = field(default_factory=Sum)
+    ours: Sum = field(default_factory=Sum)
 
     def as_json(self) -> dict[str, Any]:
         return self.counts | {
