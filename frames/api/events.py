@@ -66,6 +66,10 @@ class EventOut(Out):
     created_at: datetime
 
 
+class TimelinePaging(Paging):
+    newest: bool = Field(False, description="The newest first.")
+
+
 class Appended(Out):
     outcome: Literal["created", "duplicate"]
     id: str
@@ -98,8 +102,8 @@ def post_batch(request: HttpRequest) -> HttpResponse:
 
 @router.get("/frames/{frame}/events", response=Listed[EventOut], summary="Get a frame’s timeline")
 @permits("read")
-def list_events(request: HttpRequest, frame: Path[Ref], paging: Query[Paging]) -> Any:
-    """The oldest first."""
+def list_events(request: HttpRequest, frame: Path[Ref], paging: Query[TimelinePaging]) -> Any:
+    """The oldest first, unless the newest are asked for."""
     actor = actor_of(request)
     found = find_frame(actor, frame)
     events = Event.objects.in_workspace(actor.workspace).filter(frame=found)
@@ -108,7 +112,10 @@ def list_events(request: HttpRequest, frame: Path[Ref], paging: Query[Paging]) -
         events = events.filter(id__gte=low, id__lt=high)  # so that few months are looked into
     else:
         events = events.none()
-    return page(paging, events, ("occurred_at", "seq", "id"), event_out)
+    order = ("occurred_at", "seq", "id")
+    if paging.newest:
+        order = ("-occurred_at", "-seq", "-id")
+    return page(paging, events, order, event_out)
 
 
 @router.get("/events/{event}", response=EventOut, summary="Get an event")

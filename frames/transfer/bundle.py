@@ -13,8 +13,8 @@ BUNDLE = "bundle.zip"
 UNPACKED = "store"
 MOST_FILES = 2000
 DEEPEST = 12
-# What a name in a bundle must not hold, whatever the system: control characters and separators.
-ODD = re.compile(r"[\x00-\x1f\x7f\\:]")
+# What a name in a bundle must not hold: control characters, and what is a separator elsewhere.
+ODD = re.compile(r"[\x00-\x1f\x7f\\]")
 
 
 def check_place(place: str) -> str:

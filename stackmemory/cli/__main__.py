@@ -1,0 +1,7 @@
+"""`python -m stackmemory.cli`."""
+
+import sys
+
+from stackmemory.cli.main import main
+
+sys.exit(main())
