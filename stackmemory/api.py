@@ -25,6 +25,7 @@ from stackmemory.api_docs import DocsPage
 from stackmemory.gate import gated, rendered
 from stackmemory.lib.plainjson import load_strict
 from stackmemory.lib.refusal import NotFound, Refusal
+from stackmemory.live import api as live
 from stackmemory.problems import told
 from workspaces.api import keys, me, members
 
@@ -75,6 +76,7 @@ for router in (
     members.router,
     keys.router,
     hooks.router,
+    live.router,
 ):
     api.add_router("", router)
 

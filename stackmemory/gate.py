@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from ninja.operation import Operation
 from pydantic import BaseModel
 
@@ -84,8 +85,8 @@ def rendered(view: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(view)
     def answer(request: HttpRequest, **values: Any) -> HttpResponse:
         result = view(request, **values)
-        if isinstance(result, HttpResponse):
-            return result
+        if isinstance(result, HttpResponseBase):
+            return result  # type: ignore[return-value]
         status, model = result if isinstance(result, tuple) else (200, result)
         return render(model, status)
 

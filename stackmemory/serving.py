@@ -6,7 +6,11 @@ gunicorn reads these names as its settings; WEB_CONCURRENCY (processes) is its o
 from __future__ import annotations
 
 import os
+import signal
 import warnings
+from typing import Any
+
+from stackmemory.lib.closing import before_stopping
 
 worker_class = "asgi"
 bind = f"{os.environ.get('HOST', '0.0.0.0')}:{os.environ.get('PORT', '8000')}"
@@ -19,6 +23,19 @@ keepalive = 5
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None
 control_socket_disable = True
 accesslog = "-" if os.environ.get("ACCESS_LOG") == "1" else None
+
+
+def post_worker_init(worker: Any) -> None:
+    """Asked to stop, a process ends its streams first; readers go on with another."""
+
+    def stop() -> None:
+        for end in before_stopping:
+            end()
+        worker.handle_exit_signal()
+
+    if hasattr(worker, "loop"):
+        worker.loop.add_signal_handler(signal.SIGTERM, stop)
+
 
 # Static files are small and read from disk by a thread; without collectstatic they have no folder.
 warnings.filterwarnings("ignore", "StreamingHttpResponse must consume synchronous iterators")

@@ -6,6 +6,7 @@ from django.urls import include, path
 
 from stackmemory.api import urls as api_urls
 from stackmemory.connect import hook_script
+from stackmemory.live.views import page_stream
 from stackmemory.mcp.views import endpoint as mcp
 
 # Operators log in where everybody does: with throttling and the second factor.
@@ -19,6 +20,7 @@ urlpatterns = [
     path("mcp", mcp, name="mcp"),
     path("mcp/<slug:project>", mcp, name="mcp-project"),
     path("", include("workspaces.urls")),
+    path("w/<slug:workspace_slug>/stream", page_stream, name="stream"),
     path("w/<slug:workspace_slug>/", include("frames.urls")),
     path("w/<slug:workspace_slug>/", include("search.urls")),
 ]

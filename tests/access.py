@@ -41,6 +41,8 @@ ROUTES: dict[str, dict[str, str]] = {
     # agents
     "mcp": post("key"),
     "mcp-project": post("key"),
+    # news of a workspace as they happen
+    "stream": get("read"),
     # workspaces/urls.py: people
     "workspaces:start": get("person"),
     "workspaces:list": get("person"),
