@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -21,6 +22,10 @@ from workspaces.models import Membership, User, Workspace
 
 PASSWORD = "correct horse battery staple"
 UPSTREAM_HINT = "real databases are not part of the repository"
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()  # what collection made stays; looking through it again and again takes seconds
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
