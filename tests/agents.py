@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -40,6 +41,7 @@ class House:
     keys: dict[str, str] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
     port: int = 0
+    pid: int = 0
     used: int = 0
 
     @property
@@ -73,6 +75,7 @@ class House:
             process = subprocess.Popen(
                 command, cwd=ROOT, env=self.environment | where, stdout=log, stderr=log
             )
+        self.pid = process.pid
         try:
             deadline = time.monotonic() + PATIENCE
             while not self._answers():
@@ -83,6 +86,12 @@ class House:
         finally:
             process.terminate()
             process.wait(PATIENCE)
+
+    def kill(self) -> None:
+        """What a power cut does to the server: its processes are gone, without a last word."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        for pid in (self.pid, *map(int, children)):
+            os.kill(pid, signal.SIGKILL)
 
     @property
     def log(self) -> str:
