@@ -19,6 +19,7 @@ from ninja.parser import Parser
 
 from frames.api import anchors, events, frames, hand_offs, imports, projects, sessions, tasks
 from search import api as searching
+from search import context_api as context
 from stackmemory import hooks, openapi
 from stackmemory.answers import refused
 from stackmemory.api_docs import DocsPage
@@ -73,6 +74,7 @@ for router in (
     hand_offs.router,
     imports.router,
     searching.router,
+    context.router,
     members.router,
     keys.router,
     hooks.router,

@@ -126,7 +126,7 @@ def _carried_out(
     """Run the operation in one transaction, which an error takes back; remember the answer."""
     workspace = request.workspace  # type: ignore[attr-defined]
     try:
-        with workspace_scope(workspace.pk, reading=rules.permission == "read"):
+        with workspace_scope(workspace.pk, reading=rules.only_reads):
             if named and (known := idempotency.begin(named)):
                 return _again(known)
             if rules.needs_room:

@@ -68,6 +68,10 @@ ROUTES: dict[str, dict[str, str]] = {
     "workspaces:key-rotate": post("keys"),
     "workspaces:key-revoke": post("keys"),
     "workspaces:audit": get("audit"),
+    "search:context": get("read"),
+    "search:context-mark": post("write"),
+    "search:contexts": get("read"),
+    "search:context-new": post("read"),
     "workspaces:audit-export": post("audit"),
     # frames/urls.py
     "frames:redaction": both("settings", "settings"),
@@ -148,6 +152,7 @@ ROUTES: dict[str, dict[str, str]] = {
 TOOLS: dict[str, str] = {
     "start_frame": "write",
     "close_frame": "write",
+    "get_context": "read",
     "hand_off": "write",
     "append_events": "write",
     "add_anchor": "write",

@@ -42,6 +42,7 @@ NAMING = {
     "hand_off": [{"to": "charlie@example.com", "frame": "frame"}],
     "search": [{"query": "Ours", "project": "project"}],
     "sm_search": [{"query": "Ours", "project": "project"}],
+    "get_context": [{"query": "Ours", "project": "project"}, {"id": "frame"}],
     "fetch": [{"id": "frame"}, {"id": "event"}, {"id": "anchor"}, {"id": "task"}],
 }
 TABLES = (

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from frames.models import AgentSession, Anchor, Event, Frame, Project, Task, Transfer, TransferItem
 from frames.partitions import ensure, month_of
-from search.models import SavedSearch
+from search.models import ContextBundle, SavedSearch
 from stackmemory.lib.uuid7 import uuid7
 from workspaces import api_keys
 from workspaces.models import Invitation, Membership, User, Workspace
@@ -46,8 +46,13 @@ def things(workspace: Workspace) -> dict[str, Any]:
     )
     key, _ = api_keys.create(workspace=workspace, name="bot", scopes=["read"])
     saved = SavedSearch.unscoped.create(workspace=workspace, user=spare, name="s", query="q=x")
+    bundle = ContextBundle.unscoped.create(
+        workspace=workspace, project=project, session=session, origin="api", budget=100, tokens=0,
+        hash="0" * 64,
+    )  # fmt: skip
     return {
         "workspace_slug": slug,
+        "bundle_id": bundle.pk,
         "saved_id": saved.pk,
         "project_slug": project.slug,
         "session_id": session.pk,

@@ -28,13 +28,9 @@ def count(text: str) -> int:
 
 def shortened(text: str, most: int) -> str:
     """The text, or as much of its beginning as `most` tokens hold, with a mark that it goes on."""
-    if len(text) <= most:  # a token is at least a character, or part of one that stands for itself
-        if count(text) <= most:
-            return text
-    elif len(text) > most * 40:
-        text = text[: most * 40]  # so long that the rest cannot matter
-    tokens = _encoding().encode_ordinary(text)
-    if len(tokens) <= most:
+    head = text[: most * 40]  # what is longer than that is cut anyhow
+    tokens = _encoding().encode_ordinary(head)
+    if len(tokens) <= most and len(head) == len(text):
         return text
     kept = _encoding().decode(tokens[: max(most - 2, 1)], errors="ignore").rstrip()
     cut = kept.rfind(" ", max(len(kept) - 24, 0))
@@ -48,6 +44,4 @@ def _encoding() -> tiktoken.Encoding:
         raise RuntimeError(f"{VOCABULARY.name} is not the vocabulary this was built with.")
     pairs = (line.split() for line in data.splitlines())
     ranks = {base64.b64decode(token): int(rank) for token, rank in pairs}
-    return tiktoken.Encoding(
-        NAME, pat_str=PATTERN, mergeable_ranks=ranks, special_tokens={}
-    )
+    return tiktoken.Encoding(NAME, pat_str=PATTERN, mergeable_ranks=ranks, special_tokens={})

@@ -1,7 +1,16 @@
+from search.models.context import ContextBundle, ContextMark
 from search.models.document import Document
 from search.models.embedding import Embedding
 from search.models.indexed_frame import IndexedFrame
 from search.models.saved_search import SavedSearch
 from search.models.word import Word
 
-__all__ = ["Document", "Embedding", "IndexedFrame", "SavedSearch", "Word"]
+__all__ = [
+    "ContextBundle",
+    "ContextMark",
+    "Document",
+    "Embedding",
+    "IndexedFrame",
+    "SavedSearch",
+    "Word",
+]

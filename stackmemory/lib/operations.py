@@ -13,13 +13,19 @@ MOST_BYTES = 1024 * 1024
 @dataclass(frozen=True)
 class Rules:
     """`permission` is one of workspaces/access.py; `once` says whether Idempotency-Key counts;
-    `needs_room`, whether it rests when the workspace's quota is used up.
+    `needs_room`, whether it rests when the workspace's quota is used up; `records`, whether a row of
+    ours is written though nothing of the caller's changes.
     """
 
     permission: str
     once: bool
     needs_room: bool
     most_bytes: int
+    records: bool = False
+
+    @property
+    def only_reads(self) -> bool:
+        return self.permission == "read" and not self.records
 
 
 def permits(
@@ -28,12 +34,13 @@ def permits(
     once: bool = True,
     needs_room: bool | None = None,
     most_bytes: int = MOST_BYTES,
+    records: bool = False,
 ) -> Callable[[View], View]:
     """Say what an operation asks of whoever calls it. Every operation has one."""
     room = permission == "write" if needs_room is None else needs_room
 
     def mark(view: View) -> View:
-        view.rules = Rules(permission, once, room, most_bytes)  # type: ignore[attr-defined]
+        view.rules = Rules(permission, once, room, most_bytes, records)  # type: ignore[attr-defined]
         return view
 
     return mark

@@ -32,6 +32,8 @@ ALIASES = {
     "maxEvents": "max_events",
     "dependsOn": "depends_on",
     "estimatedEffort": "estimated_minutes",
+    "tokenBudget": "budget",
+    "asOf": "as_of",
 }
 PATH = re.compile(r"(?P<what>.*?)(?: - at `\$\.?(?P<path>.*)`)?", re.DOTALL)
 QUOTED = re.compile(r"(?:required field|unknown field) `(\w+)`")
@@ -47,12 +49,13 @@ Answer = tuple[msgspec.Struct, str]
 
 
 def tool(
-    *, title: str, read: bool = False, idempotent: bool = False
+    *, title: str, read: bool = False, idempotent: bool = False, records: bool = False
 ) -> Callable[[Callable[[Call, GivenT], Answer]], Callable[[Call, GivenT], Answer]]:
     """Register `function(call, given) -> (result, words)`; its docstring is the description.
 
     The annotation of `given` is the input schema, that of the result the output schema. A key sees
-    the tool if it may read, or write. Nothing a tool does here destroys anything.
+    the tool if it may read, or write; one that reads may still note that it did (`records`). Nothing
+    a tool does here destroys anything.
     """
 
     def register(
@@ -61,7 +64,7 @@ def tool(
         hints = get_type_hints(function, include_extras=True)
         given_type, result_type = hints["given"], hints["return"].__args__[0]
         needs = "read" if read else "write"
-        if read:
+        if read and not records:
             reading.add(function.__name__)
 
         def run(request: HttpRequest, arguments: dict[str, Any]) -> msgspec.Struct:

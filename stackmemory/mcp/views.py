@@ -14,6 +14,7 @@ from django_mcpz.jsonrpc import PARSE_ERROR, error_response
 from frames.incoming import plain
 from stackmemory.mcp import (
     anchor_tools,
+    context_tools,
     event_tools,
     frame_tools,
     reading_tools,
@@ -23,7 +24,9 @@ from stackmemory.mcp import (
 from stackmemory.mcp.server import server
 
 # Importing them has registered their tools.
-TOOLS = (frame_tools, event_tools, anchor_tools, reading_tools, task_tools, search_tools)
+TOOLS = (
+    frame_tools, event_tools, anchor_tools, reading_tools, task_tools, search_tools, context_tools,
+)  # fmt: skip
 
 
 class _Client(msgspec.Struct):

@@ -1,0 +1,173 @@
+"""Into the budget: the most important first, so that whoever cuts the text off loses the least.
+
+Each section is sure of its share; what one leaves over goes to the others in their order. An item
+that is longer than its section allows is shortened, never split over two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from search.context.gather import Candidate
+from search.context.tokens import count, shortened
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    name: str
+    heading: str
+    # Of the budget, sure; and of one item, in tokens.
+    share: float
+    longest: int
+
+
+# In the order in which they are given.
+SECTIONS = (
+    Section("path", "Where you are, outermost first:", 0.20, 160),
+    Section("rules", "What must hold:", 0.30, 90),
+    Section("anchors", "Decided and known:", 0.25, 90),
+    Section("digests", "Done before:", 0.25, 200),
+    Section("others", "Others are at work on:", 0.06, 40),
+    Section("events", "Latest here, newest first:", 0.15, 80),
+)
+# Kept free to say what was left out, and how to get it.
+FOR_POINTERS, POINTERS = 0.12, 160
+MORE = "Left out for room:"
+WHAT = {
+    "path": ("frames of the active path", "get_hot_stack"),
+    "rules": ("constraints and pinned anchors", "search “+type:constraint +project:{slug}”"),
+    "anchors": ("decisions and other anchors", "search “+kind:anchor +project:{slug}”"),
+    "digests": ("digests", "search “+kind:frame +project:{slug}”"),
+    "others": ("frames of others", "list_frames with state=active"),
+    "events": ("events", "get_timeline"),
+}  # fmt: skip
+
+
+@dataclass(slots=True)
+class Packed:
+    text: str = ""
+    tokens: int = 0
+    items: list[dict[str, Any]] = field(default_factory=list)
+    private: bool = False
+
+
+def pack(
+    candidates: Sequence[Candidate], *, head: str, slug: str, budget: int, most: int | None = None
+) -> Packed:
+    """At most `budget` tokens, headings and all, and at most `most` things."""
+    ranked = {
+        section.name: sorted(
+            (each for each in candidates if each.section == section.name),
+            key=lambda each: (-each.score, each.id),
+        )
+        for section in SECTIONS
+    }
+    if not candidates:
+        return Packed()
+    texts = {
+        section.name: [_line(each, section) for each in ranked[section.name]]
+        for section in SECTIONS
+    }
+    kept = _chosen(texts, budget - count(head + "\n"), most)
+    while True:
+        packed = _written(ranked, texts, kept, head, slug, budget)
+        if packed.tokens <= budget:
+            return packed
+        name = next((s.name for s in reversed(SECTIONS) if kept[s.name]), None)
+        if name is None:
+            return Packed()
+        kept[name] -= 1
+
+
+def _line(each: Candidate, section: Section) -> str:
+    return f"- {shortened(each.text, section.longest)}\n"
+
+
+def _chosen(texts: dict[str, list[str]], room: int, most: int | None) -> dict[str, int]:
+    """Of each section how many, the best of it."""
+    costs = {name: [count(line) for line in lines] for name, lines in texts.items()}
+    heads = {section.name: count(f"\n{section.heading}\n") for section in SECTIONS}
+    free = room - min(int(room * FOR_POINTERS), POINTERS)
+    kept = {section.name: 0 for section in SECTIONS}
+    left = most if most is not None else sum(map(len, texts.values()))
+    spent = 0
+    for sure in (True, False):
+        for section in SECTIONS:
+            name = section.name
+            used = sum(costs[name][: kept[name]]) + (heads[name] if kept[name] else 0)
+            while kept[name] < len(costs[name]) and left > 0:
+                cost = costs[name][kept[name]] + (0 if kept[name] else heads[name])
+                if spent + cost > free or (sure and used + cost > room * section.share):
+                    break
+                kept[name] += 1
+                spent, used, left = spent + cost, used + cost, left - 1
+    return kept
+
+
+def _written(
+    ranked: dict[str, list[Candidate]], texts: dict[str, list[str]], kept: dict[str, int],
+    head: str, slug: str, budget: int,
+) -> Packed:  # fmt: skip
+    packed = Packed(f"{head}\n")
+    for section in SECTIONS:
+        chosen = list(zip(ranked[section.name], texts[section.name], strict=True))
+        chosen = chosen[: kept[section.name]]
+        if section.name == "path":
+            chosen.sort(key=lambda pair: pair[0].score)  # from the root
+        if chosen:
+            packed.text += f"\n{section.heading}\n"
+        for each, line in chosen:
+            _add(
+                packed,
+                section.name,
+                each.kind,
+                str(each.id),
+                each.title,
+                each.score,
+                each.reason,
+                line,
+            )
+            packed.private |= each.private
+    if not packed.items:
+        return Packed()
+    _point(packed, ranked, kept, slug, budget)
+    packed.tokens = count(packed.text)
+    return packed
+
+
+def _point(
+    packed: Packed, ranked: dict[str, list[Candidate]], kept: dict[str, int], slug: str, budget: int
+) -> None:
+    """Say what did not fit, and how to get at it."""
+    started = False
+    for section in SECTIONS:
+        left = ranked[section.name][kept[section.name] :]
+        if not left:
+            continue
+        what, how = WHAT[section.name]
+        line = f"- {len(left)} {what}: {how.format(slug=slug)}\n"
+        heading = "" if started else f"\n{MORE}\n"
+        if count(packed.text + heading + line) > budget:
+            continue
+        packed.text += heading
+        started = True
+        why = f"{len(left)} of {len(ranked[section.name])} did not fit; this is the best of them"
+        best = left[0]
+        _add(packed, "pointers", best.kind, str(best.id), what, best.score, why, line)
+
+
+def _add(
+    packed: Packed, section: str, kind: str, id_: str, title: str, score: float, reason: str,
+    line: str,
+) -> None:  # fmt: skip
+    start = len(packed.text) + 2  # after the dash
+    packed.text += line
+    packed.items.append(
+        {
+            "section": section, "kind": kind, "id": id_, "title": title[:200],
+            "score": round(score, 4), "reason": reason, "tokens": count(line),
+            "from": start, "to": len(packed.text) - 1,
+        }
+    )  # fmt: skip
