@@ -19,6 +19,8 @@ workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 graceful_timeout = 25
 timeout = 120
 keepalive = 5
+# Connections that the system holds until a process takes them.
+WAITING = 2048
 # The heartbeat is a file; on a slow disk it would stall.
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None
 control_socket_disable = True
@@ -26,7 +28,11 @@ accesslog = "-" if os.environ.get("ACCESS_LOG") == "1" else None
 
 
 def post_worker_init(worker: Any) -> None:
-    """Asked to stop, a process ends its streams first; readers go on with another."""
+    """Asked to stop, a process ends its streams first; readers go on with another.
+
+    And of connections that come at once, each process takes one at a time: asyncio would take a
+    hundred, and leave the other processes without work.
+    """
 
     def stop() -> None:
         for end in before_stopping:
@@ -35,6 +41,18 @@ def post_worker_init(worker: Any) -> None:
 
     if hasattr(worker, "loop"):
         worker.loop.add_signal_handler(signal.SIGTERM, stop)
+        worker.loop.create_server = one_at_a_time(worker.loop.create_server)
+
+
+def one_at_a_time(create_server: Any) -> Any:
+    """create_server, for a loop that accepts one connection each time it looks."""
+
+    async def create(*given: Any, sock: Any, **named: Any) -> Any:
+        server = await create_server(*given, sock=sock, backlog=1, **named)
+        sock.listen(WAITING)  # the same word has just made the system's own queue that short
+        return server
+
+    return create
 
 
 # Static files are small and read from disk by a thread; without collectstatic they have no folder.

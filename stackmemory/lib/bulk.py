@@ -64,7 +64,9 @@ def _insert_at_once(
     insert: str, columns: list[Any], rows: Sequence[Sequence[Any]]
 ) -> set[uuid.UUID]:
     """Each column as one array; one that says the same of every row, once."""
-    picks, arrays, once = [], [], []
+    picks: list[str] = []
+    arrays: list[tuple[str, str]] = []
+    once: list[Any] = []
     for column, values in zip(columns, zip(*rows, strict=True), strict=True):
         cast, first = _cast(column), values[0]
         if picks and all(value is first for value in values):
@@ -86,7 +88,7 @@ def _insert_at_once(
 @contextmanager
 def _binding_cursor() -> Iterator[Any]:
     """A cursor whose values go beside the statement, neither quoted nor parsed with it."""
-    from_driver = ServerBindingCursor(connection.connection)
+    from_driver: Any = ServerBindingCursor(connection.connection)  # type: ignore[call-arg]
     make = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
     with make(from_driver) as cursor:
         yield cursor
