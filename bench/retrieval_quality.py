@@ -75,7 +75,7 @@ def run(path: Path) -> dict[str, dict[str, float]]:
     from django.test import override_settings
 
     from search.embedders import embedder
-    from search.embedding import embed_missing
+    from search.embedding import embed_all
     from search.indexing import reindex
 
     call_command("migrate", verbosity=0)
@@ -89,7 +89,7 @@ def run(path: Path) -> dict[str, dict[str, float]]:
     embedder.cache_clear()
     model = embedder()
     if model is not None:
-        embed_missing(workspace=workspace, model=model)
+        embed_all(workspace=workspace, model=model)
         figures["hybrid"] = ask(workspace, questions)
     print(f"{time.monotonic() - began:.0f} s", file=sys.stderr)
     return figures

@@ -97,14 +97,15 @@ def ask(
     if query.problems or not (query.text or query.phrases or query.is_filtered or chosen):
         return answer
     limit = min(query.limit or limit or USUAL, MOST)
-    found = _found(actor, query, chosen, projects, now, limit)
+    counted: dict[Any, int] = {}
+    found = _found(actor, query, chosen, projects, now, limit, counted)
     while not found.pool and query.soft:
         name = sorted(query.soft, key=lambda each: each != "time")[0]
         query = _yield(query, name)
         answer.yielded.append(name)
         if not (query.text or query.phrases or query.is_filtered or chosen):
             break
-        found = _found(actor, query, chosen, projects, now, limit)
+        found = _found(actor, query, chosen, projects, now, limit, counted)
     if not found.pool:
         answer.yielded = []
     for word, near in found.meant.items():
@@ -119,7 +120,7 @@ def ask(
 
 def _found(
     actor: Actor, query: Query, chosen: Chosen, projects: dict[str, Project], now: datetime,
-    limit: int,
+    limit: int, counted: dict[Any, int],
 ) -> Found:  # fmt: skip
     filters = _filters(query, chosen, projects, now)
     sort = chosen.sort or query.sort
@@ -131,7 +132,7 @@ def _found(
     found = find(
         actor=actor, text=query.text or words, filters=filters,
         limit=MOST if sort in ("time", "score") or query.without else limit,
-        phrases=query.phrases, prefer=query.prefer,
+        phrases=query.phrases, prefer=query.prefer, counted=counted,
     )  # fmt: skip
     if query.without:
         found.hits = [hit for hit in found.hits if not _holds(hit.document, query.without)]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, F, OuterRef, QuerySet
 
+from search import near, vectors
 from search.embedders import Embedder
 from search.models import Document, Embedding
 from stackmemory.lib.tenancy import workspace_scope
@@ -15,6 +16,21 @@ from workspaces.models import Workspace
 BATCH = 64
 # The model reads about so many characters; the rest would only be cut off.
 READ = 1_200
+
+
+def embed_all(
+    *,
+    workspace: Workspace,
+    model: Embedder,
+    on_progress: Callable[[int], None] | None = None,
+) -> int:
+    """Vectors for every document; then search by them, and find them quickly where they are many."""
+    made = embed_missing(workspace=workspace, model=model, on_progress=on_progress)
+    with workspace_scope(workspace.pk):
+        if not lacking(workspace, model.name).exists():
+            vectors.change_over(workspace, model)
+    near.arrange(workspace=workspace, model=model)
+    return made
 
 
 def embed_missing(
@@ -32,23 +48,27 @@ def embed_missing(
     total, last = 0, None
     while True:
         with workspace_scope(workspace.id):
-            documents = _lacking(workspace, model.name, kind, objects, after=last)
+            rows = lacking(workspace, model.name)
+            if objects is not None:
+                rows = rows.filter(kind=kind, object_id__in=objects)
+            documents = _batch(rows, after=last)
         if not documents:
             return total
-        vectors = model.embed([spoken(document) for document in documents])
+        made = model.embed([spoken(document) for document in documents])
         with workspace_scope(workspace.id):
+            bucket = vectors.set_of(workspace, model).bucket
             Embedding.unscoped.bulk_create(
                 [
                     Embedding(
                         workspace=workspace, document=document, model=model.name,
                         dimension=model.dimension, content_hash=document.content_hash,
-                        vector=vector,
+                        vector=vector, bucket=bucket,
                     )
-                    for document, vector in zip(documents, vectors, strict=True)
+                    for document, vector in zip(documents, made, strict=True)
                 ],
                 update_conflicts=True,
                 unique_fields=["document", "model"],
-                update_fields=["vector", "content_hash", "dimension"],
+                update_fields=["vector", "content_hash", "dimension", "bucket"],
             )  # fmt: skip
         total += len(documents)
         last = documents[-1].pk
@@ -62,21 +82,16 @@ def spoken(document: Document) -> str:
     return f"{head}{document.text[:READ]} ({document.at:%d %B %Y})"
 
 
-def _lacking(
-    workspace: Workspace,
-    model: str,
-    kind: str,
-    objects: Sequence[UUID] | None,
-    *,
-    after: UUID | None,
-) -> list[Document]:
+def lacking(workspace: Workspace, model: str) -> QuerySet[Document]:
+    """Documents without a vector by this model of what they say now."""
     fresh = Embedding.unscoped.filter(
         workspace=workspace, document=OuterRef("pk"), model=model,
         content_hash=OuterRef("content_hash"),
     )  # fmt: skip
-    rows = Document.objects.in_workspace(workspace).filter(~Exists(fresh))
-    if objects is not None:
-        rows = rows.filter(kind=kind, object_id__in=objects)
+    return Document.objects.in_workspace(workspace).filter(~Exists(fresh))
+
+
+def _batch(rows: QuerySet[Document], *, after: UUID | None) -> list[Document]:
     if after is not None:
         rows = rows.filter(pk__gt=after)
     fields = ("id", "workspace_id", "who", "text", "at", "content_hash")

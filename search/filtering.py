@@ -11,7 +11,7 @@ from frames.models import Frame
 from search.models import Document
 
 if TYPE_CHECKING:
-    from search.backends import Filters
+    from search.backends.asked import Filters
     from workspaces.models import User, Workspace
 
 NOTHING = Q(pk__in=())

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from uuid import UUID
 
-from search import repair
-from search.embedders import embedder
-from search.embedding import embed_missing
+from search import repair, vectors
+from search.embedders import Unavailable, embedder
+from search.embedding import embed_all, embed_missing
 from search.indexing import index, reindex
 from stackmemory.lib.queue import enqueue
-from stackmemory.lib.tenancy import workspace_scope
+from stackmemory.lib.tenancy import system_scope, workspace_scope
 from workspaces.models import Workspace
 
 logger = logging.getLogger(__name__)
@@ -24,9 +24,15 @@ def index_changed(workspace_id: str, kind: str, *ids: str) -> None:
     objects = [UUID(each) for each in ids]
     with workspace_scope(workspace.pk):
         index(workspace=workspace, kind=kind, ids=objects)
-    model = embedder()
-    if model is not None:
-        embed_missing(workspace=workspace, model=model, kind=kind, objects=objects)
+    with workspace_scope(workspace.pk):
+        models = vectors.to_write(workspace)
+    for model in models:
+        try:
+            embed_missing(workspace=workspace, model=model, kind=kind, objects=objects)
+        except Unavailable:
+            # the clock comes back to today's model; yesterday's is not waited for
+            if model is embedder():
+                raise
 
 
 def catch_up(workspace_id: str) -> None:
@@ -37,7 +43,7 @@ def catch_up(workspace_id: str) -> None:
     reindex(workspace=workspace)
     model = embedder()
     if model is not None:
-        embed_missing(workspace=workspace, model=model)
+        embed_all(workspace=workspace, model=model)
 
 
 def find_missing() -> None:
@@ -52,6 +58,17 @@ def check_fresh() -> None:
         if renewed := repair.renew_stale(workspace):
             logger.info("renewed %s stale documents of %s", renewed, workspace.slug)
             enqueue("search.jobs.catch_up", workspace.pk)
+
+
+def prune_vectors() -> None:
+    """By the clock: vectors of models that search has left behind go."""
+    if (model := embedder()) is None:
+        return
+    with system_scope():
+        ids = vectors.to_prune()
+    for workspace in Workspace.objects.filter(pk__in=ids).order_by("pk"):
+        gone = vectors.prune(workspace=workspace)
+        logger.info("%s: %s old vectors gone, now by %s", workspace.slug, gone, model.name)
 
 
 def _workspace(workspace_id: str) -> Workspace | None:

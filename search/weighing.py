@@ -63,31 +63,43 @@ def is_nonsense(hits: Sequence[Hit], sought: Sought) -> bool:
 def weigh(hit: Hit, sought: Sought, now: datetime) -> None:
     """By what is known without reading its text."""
     document = hit.document
+    hit.score *= 1 + FRESH * 0.5 ** (_days(document, now) / 14)
+    if document.kind != Document.Kind.EVENT and document.score:
+        hit.score *= 1 + WORTH * min(max(document.score, 0.0), 1.0)
+    if document.type.lower() in sought.prefer:
+        hit.score *= PREFERRED
+    if document.pinned:
+        hit.score *= PINNED
+    if document.superseded:
+        hit.score *= SUPERSEDED
+
+
+def explain(hit: Hit, sought: Sought, now: datetime) -> None:
+    """Say what `weigh` went by."""
+    document = hit.document
     if hit.words:
         hit.reasons.append("words: " + ", ".join(_told(hit.words, sought)))
     if hit.likeness is not None and hit.likeness >= ALIKE:
         hit.reasons.append(f"meaning: {hit.likeness:.0%} alike")
     if hit.neighbour_of:
         hit.reasons.append("next to other hits in its frame")
-    days = max((now - document.at).total_seconds() / 86_400, 0.0)
-    hit.score *= 1 + FRESH * 0.5 ** (days / 14)
+    days = _days(document, now)
     if days < 7:
         hit.reasons.append("recent: " + ("today" if days < 1 else f"{days:.0f} d ago"))
-    if document.kind != Document.Kind.EVENT and document.score:
-        hit.score *= 1 + WORTH * min(max(document.score, 0.0), 1.0)
-        if document.score >= 0.8:
-            hit.reasons.append(f"weighty: {document.score:.1f} of 1")
+    if document.kind != Document.Kind.EVENT and document.score and document.score >= 0.8:
+        hit.reasons.append(f"weighty: {document.score:.1f} of 1")
     if document.is_open and document.kind == Document.Kind.FRAME:
         hit.reasons.append("being worked on")
     if document.type.lower() in sought.prefer:
-        hit.score *= PREFERRED
         hit.reasons.append(f"of the kind asked for: {document.type.lower()}")
     if document.pinned:
-        hit.score *= PINNED
         hit.reasons.append("pinned")
     if document.superseded:
-        hit.score *= SUPERSEDED
         hit.reasons.append("superseded, so it counts half")
+
+
+def _days(document: Any, now: datetime) -> float:
+    return float(max((now - document.at).total_seconds() / 86_400, 0.0))
 
 
 def read_closely(hit: Hit, sought: Sought) -> None:

@@ -20,6 +20,7 @@ SCHEDULES: dict[str, tuple[str, int]] = {
     "forget sessions": ("workspaces.jobs.forget_sessions", 24 * 60),
     "find what search has missed": ("search.jobs.find_missing", 10),
     "check that search is fresh": ("search.jobs.check_fresh", 24 * 60),
+    "forget vectors of former models": ("search.jobs.prune_vectors", 60),
     "forget idempotency keys": ("workspaces.idempotency.forget", 60),
     "forget ended jobs": ("stackmemory.lib.queue.forget_ended", 60),
     "forget expired cache entries": ("stackmemory.lib.cache.forget_expired", 10),

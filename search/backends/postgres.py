@@ -11,26 +11,38 @@ from django.db import connection
 from django.db.models import FloatField, QuerySet, TextField
 from django.db.models.expressions import RawSQL
 
-from search.models import Document
+from search.backends.asked import Filters, Where
 
 if TYPE_CHECKING:
-    from search.backends import Filters
     from workspaces.models import Workspace
+
+HAS_NEAR_INDEXES = True
+# How far an index is walked, until the transaction ends: so many are kept in sight, and on past them until enough pass the
+# filters or so many were looked at.
+WALK = (
+    "SELECT set_config('hnsw.ef_search', '200', true),"
+    " set_config('hnsw.iterative_scan', 'relaxed_order', true),"
+    " set_config('hnsw.max_scan_tuples', '6000', true)"
+)
 
 
 def word_counts(
-    workspace: Workspace, words: list[str], projects: list[UUID] | None, most: int
-) -> tuple[dict[str, int], int]:
+    workspace: Workspace, words: list[str], projects: list[UUID] | None, most: int, *,
+    with_total: bool = True,
+) -> tuple[dict[str, int], int]:  # fmt: skip
     """In how many documents of the projects each word stands, counted up to `most`; and of how many."""
+    sql = "SELECT word, documents FROM search_word_counts(%s, %s::uuid[], %s)"
+    parameters: list[Any] = [words, projects, most]
+    if with_total:
+        sql += " UNION ALL SELECT NULL, count(*) FROM search_document WHERE workspace_id = %s"
+        parameters.append(workspace.pk)
+        if projects is not None:
+            sql += " AND project_id = ANY(%s)"
+            parameters.append(projects)
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT word, documents FROM search_word_counts(%s, %s::uuid[], %s) UNION ALL"
-            " SELECT NULL, count(*) FROM search_document WHERE workspace_id = %s"
-            " AND (%s::uuid[] IS NULL OR project_id = ANY(%s))",
-            [words, projects, most, workspace.pk, projects, projects],
-        )
+        cursor.execute(sql, parameters)
         counts = dict(cursor.fetchall())
-    return counts, counts.pop(None)
+    return counts, counts.pop(None, 0)
 
 
 def by_text(
@@ -51,26 +63,87 @@ def by_text(
 
 
 def by_vector(
-    workspace: Workspace, vector: np.ndarray, model: str, filters: Filters, most: int
+    workspace: Workspace, vector: np.ndarray, where: Where, filters: Filters, most: int
 ) -> list[tuple[UUID, float]]:
-    """The documents whose vectors are nearest and how near, compared exactly in the workspace."""
-    where, parameters = conditions(filters)
+    """The documents whose vectors are nearest and how near.
+
+    Compared exactly in small workspaces. In large ones an approximate index is walked for as long
+    as it takes to find enough that pass the filters; where few pass, those few are compared exactly.
+    """
+    if where.bucket is not None:
+        found = _walked(workspace, vector, where, filters, most)
+        if len(found) == most:
+            return found
+    elif filters == Filters(person=filters.person):
+        nearest = _nearest(workspace, vector, where, filters, most)
+        if nearest is not None:
+            return nearest
     with connection.cursor() as cursor:
+        condition, parameters = conditions(filters)
         cursor.execute(
             "SELECT d.id, -(e.vector <#> %s::halfvec) FROM search_embedding e"
             " JOIN search_document d ON d.id = e.document_id"
-            f" WHERE e.workspace_id = %s AND e.model = %s{where}"
-            # + 0 keeps the planner from an approximate index that loses recall under filters
+            f" WHERE e.workspace_id = %s AND e.model = %s{condition}"
+            # + 0 keeps the planner from an approximate index, which filters make forgetful
             " ORDER BY (e.vector <#> %s::halfvec) + 0 LIMIT %s",
-            [_text(vector), workspace.pk, model, *parameters, _text(vector), most],
+            [_text(vector), workspace.pk, where.model, *parameters, _text(vector), most],
         )
         return cursor.fetchall()
 
 
+def _walked(
+    workspace: Workspace, vector: np.ndarray, where: Where, filters: Filters, most: int
+) -> list[tuple[UUID, float]]:
+    """By the bucket's HNSW index. What is in the index is said by literals, as its predicate is."""
+    condition, parameters = conditions(filters)
+    size = int(where.dimension)
+    with connection.cursor() as cursor:
+        cursor.execute(WALK)
+        cursor.execute(
+            f"SELECT d.id, -(e.vector::halfvec({size}) <#> %s::halfvec({size})) AS near"
+            " FROM search_embedding e JOIN search_document d ON d.id = e.document_id"
+            f" WHERE e.bucket = {int(where.bucket or 0)} AND e.model = %s AND e.dimension = {size}"
+            f" AND e.workspace_id = %s{condition}"
+            f" ORDER BY e.vector::halfvec({size}) <#> %s::halfvec({size}) LIMIT %s",
+            [_text(vector), where.model, workspace.pk, *parameters, _text(vector), most],
+        )
+        found = cursor.fetchall()
+    return sorted(found, key=lambda row: (-row[1], row[0]))
+
+
+def _nearest(
+    workspace: Workspace, vector: np.ndarray, where: Where, filters: Filters, most: int
+) -> list[tuple[UUID, float]] | None:
+    """Exactly, reading documents of the nearest alone; None where too few of those may be seen."""
+    condition, parameters = conditions(filters)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "WITH nearest AS MATERIALIZED (SELECT e.document_id, e.vector <#> %s::halfvec AS away"
+            " FROM search_embedding e WHERE e.workspace_id = %s AND e.model = %s"
+            " ORDER BY (e.vector <#> %s::halfvec) + 0 LIMIT %s)"
+            " SELECT d.id, -n.away, (SELECT count(*) FROM nearest) FROM nearest n"
+            f" JOIN search_document d ON d.id = n.document_id WHERE true{condition}"
+            " ORDER BY n.away, d.id LIMIT %s",
+            [_text(vector), workspace.pk, where.model, _text(vector), 2 * most, *parameters, most],
+        )
+        rows = cursor.fetchall()
+    if len(rows) < most and (not rows or rows[0][2] == 2 * most):
+        return None
+    return [(id_, near) for id_, near, _ in rows]
+
+
+def near_index(model: str, dimension: int, bucket: int) -> bool:
+    """Make the bucket's index where it is missing; whether there is one."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT search_near_index(%s, %s, %s)", [model, dimension, bucket])
+        return bool(cursor.fetchone()[0])
+
+
 def measured(
-    rows: QuerySet[Any], words: list[str], vector: np.ndarray | None, model: str
-) -> tuple[dict[UUID, Document], dict[UUID, dict[str, int]], dict[UUID, float]]:
-    """The documents, how often each word stands in each, and how like the vector they are."""
+    rows: QuerySet[Any], fields: tuple[str, ...], words: list[str], vector: np.ndarray | None,
+    model: str,
+) -> tuple[dict[UUID, Any], dict[UUID, dict[str, int]], dict[UUID, float]]:  # fmt: skip
+    """The fields of the documents, how often each word stands in each, how like the vector each is."""
     held = RawSQL(
         "(SELECT json_object_agg(t.lexeme, coalesce(cardinality(t.positions), 1))::text"
         ' FROM unnest("search_document"."terms") t WHERE t.lexeme = ANY(%s))',
@@ -86,7 +159,8 @@ def measured(
             output_field=FloatField(),
         )
         rows = rows.annotate(alike=alike)
-    documents = {row.pk: row for row in rows}
+        fields = (*fields, "alike")
+    documents = {row.pk: row for row in rows.values_list(*fields, "held", named=True)}
     counts = {id_: json.loads(row.held or "{}") for id_, row in documents.items()}
     near = {id_: row.alike for id_, row in documents.items() if getattr(row, "alike", None)}
     return documents, counts, near

@@ -8,19 +8,21 @@ from uuid import UUID
 
 import numpy as np
 from django.db import connection
-from django.db.models import F, QuerySet
+from django.db.models import BinaryField, F, QuerySet
+from django.db.models.expressions import RawSQL
 
-from search.filtering import filtered
-from search.models import Document, Embedding
+from search.backends.asked import Filters, Where
 
 if TYPE_CHECKING:
-    from search.backends import Filters
     from workspaces.models import Workspace
+
+HAS_NEAR_INDEXES = False
 
 
 def word_counts(
-    workspace: Workspace, words: list[str], projects: list[UUID] | None, most: int
-) -> tuple[dict[str, int], int]:
+    workspace: Workspace, words: list[str], projects: list[UUID] | None, most: int, *,
+    with_total: bool = True,
+) -> tuple[dict[str, int], int]:  # fmt: skip
     """In how many documents of the projects each word stands, counted up to `most`; and of how many."""
     where = "d.workspace_id = %s"
     parameters: list[Any] = [workspace.pk.hex]
@@ -33,11 +35,9 @@ def word_counts(
         f" WHERE search_document_fts MATCH %s AND {where} LIMIT %s)"
     )
     given = [each for word in words for each in (_quoted(word), *parameters, most)]
+    total = f"SELECT count(*) FROM search_document d WHERE {where}" if with_total else "SELECT 0"
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT count(*) FROM search_document d WHERE {where}" + one * len(words),
-            [*parameters, *given],
-        )
+        cursor.execute(total + one * len(words), [*(parameters if with_total else ()), *given])
         total, *counts = (n for (n,) in cursor.fetchall())
     return dict(zip(words, counts, strict=True)), total
 
@@ -58,28 +58,57 @@ def by_text(
 
 
 def by_vector(
-    workspace: Workspace, vector: np.ndarray, model: str, filters: Filters, most: int
+    workspace: Workspace, vector: np.ndarray, where: Where, filters: Filters, most: int
 ) -> list[tuple[UUID, float]]:
-    """All documents with a vector, nearest first and how near, compared exactly."""
-    rows = Embedding.objects.in_workspace(workspace).filter(model=model)
-    rows = rows.filter(document__in=filtered(workspace, filters)).values_list("document", "vector")
-    found = list(rows)
-    if not found:
-        return []
-    near = np.stack([row for _, row in found]) @ vector
-    return [(found[n][0], float(near[n])) for n in np.argsort(-near, kind="stable")]
+    """The documents whose vectors are nearest and how near, compared exactly."""
+    condition, parameters = _where(workspace, filters)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT d.id, e.vector FROM search_embedding e"
+            " JOIN search_document d ON d.id = e.document_id"
+            f" WHERE e.workspace_id = %s AND e.model = %s AND {condition}",
+            [workspace.pk.hex, where.model, *parameters],
+        )
+        found = cursor.fetchall()
+    near = _near([row for _, row in found], vector)
+    best = np.argsort(-near, kind="stable")[:most]
+    return [(UUID(found[n][0]), float(near[n])) for n in best]
+
+
+def near_index(model: str, dimension: int, bucket: int) -> bool:
+    """SQLite has none: vectors are compared exactly."""
+    return False
 
 
 def measured(
-    rows: QuerySet[Any], words: list[str], vector: np.ndarray | None, model: str
-) -> tuple[dict[UUID, Document], dict[UUID, dict[str, int]], dict[UUID, float]]:
-    """The documents and how often each word stands in each; by_vector has said how near all are."""
-    documents = {row.pk: row for row in rows.annotate(all_terms=F("terms"))}
+    rows: QuerySet[Any], fields: tuple[str, ...], words: list[str], vector: np.ndarray | None,
+    model: str,
+) -> tuple[dict[UUID, Any], dict[UUID, dict[str, int]], dict[UUID, float]]:  # fmt: skip
+    """The fields of the documents, how often each word stands in each, how like the vector each is."""
+    rows = rows.annotate(all_terms=F("terms"))
+    if vector is not None:
+        stands = (
+            '(SELECT e.vector FROM search_embedding e WHERE e.document_id = "search_document"."id"'
+            " AND e.model = %s)"
+        )
+        rows = rows.annotate(vector=RawSQL(stands, [model], output_field=BinaryField()))
+        fields = (*fields, "vector")
+    documents = {row.pk: row for row in rows.values_list(*fields, "all_terms", named=True)}
     counts = {
         id_: {word: row.all_terms[word] for word in words if word in row.all_terms}
         for id_, row in documents.items()
     }
-    return documents, counts, {}
+    if vector is None:
+        return documents, counts, {}
+    theirs = {id_: row.vector for id_, row in documents.items() if row.vector is not None}
+    near = _near(list(theirs.values()), vector)
+    return documents, counts, {id_: float(n) for id_, n in zip(theirs, near, strict=True)}
+
+
+def _near(vectors: list[bytes], vector: np.ndarray) -> np.ndarray:
+    if not vectors:
+        return np.zeros(0, dtype=np.float32)
+    return np.frombuffer(b"".join(vectors), dtype=np.float32).reshape(len(vectors), -1) @ vector
 
 
 def _where(workspace: Workspace, filters: Filters) -> tuple[str, list[Any]]:

@@ -18,6 +18,8 @@ class Embedding(TenantModel):
     dimension = models.PositiveIntegerField()
     content_hash = models.CharField(max_length=64)
     vector = HalfVectorField()
+    # Which approximate index holds it, if one does (VectorSet.bucket).
+    bucket = models.SmallIntegerField(null=True, blank=True)
 
     class Meta(TenantModel.Meta):
         constraints: ClassVar = [

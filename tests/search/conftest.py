@@ -12,7 +12,7 @@ from frames.anchoring import add_anchor
 from frames.appending import EventIn, append_batch
 from frames.models import Frame, Project
 from search.embedders import embedder
-from search.embedding import embed_missing
+from search.embedding import embed_all
 from search.indexing import reindex
 from stackmemory.lib.tenancy import workspace_scope
 from workspaces.access import PERMISSIONS
@@ -69,7 +69,7 @@ class Store:
     def ready(self) -> None:
         reindex(workspace=self.actor.workspace)
         if model := embedder():
-            embed_missing(workspace=self.actor.workspace, model=model)
+            embed_all(workspace=self.actor.workspace, model=model)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import numpy as np
 import pytest
 
-from search import searching
+from search import searching, vectors
 from search.embedders.openai import BATCH, FAILURES, PAUSE, OpenAIEmbedder, Unavailable
 from stackmemory.lib.tenancy import workspace_scope
 
@@ -135,7 +135,7 @@ def test_after_many_failures_it_rests_and_then_one_tries(endpoint, model):
 def test_a_search_goes_by_words_where_it_gives_nothing(endpoint, model, shop, monkeypatch):
     shop.say(shop.frame("Till"), "the drawer jams")
     shop.ready()
-    monkeypatch.setattr(searching, "embedder", lambda: model)
+    monkeypatch.setattr(vectors, "embedder", lambda: model)
     endpoint.answers = [(500, {})]
     with workspace_scope(shop.actor.workspace.pk):
         hits = searching.search(actor=shop.actor, text="drawer")

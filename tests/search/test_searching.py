@@ -227,5 +227,5 @@ def test_many_documents_cost_no_more_queries(shop, django_assert_max_num_queries
     for part in range(3):
         shop.say(frame, *[f"webhook number {part} {n}" for n in range(100)])
     shop.ready()
-    with workspace_scope(shop.actor.workspace.pk), django_assert_max_num_queries(7):
+    with workspace_scope(shop.actor.workspace.pk), django_assert_max_num_queries(8):
         assert len(ask(actor=shop.actor, given="webhook number").hits) == 20

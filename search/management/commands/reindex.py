@@ -7,10 +7,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from frames.models import Anchor, Event, Frame, Task
+from search import vectors
 from search.embedders import embedder
-from search.embedding import embed_missing
+from search.embedding import embed_all, lacking
 from search.indexing import reindex
-from search.models import Document, Embedding
 from stackmemory.lib.tenancy import workspace_scope
 from workspaces.models import Workspace
 
@@ -45,11 +45,18 @@ class Command(BaseCommand):
         if model is None:
             return
         with workspace_scope(workspace.pk, reading=True):
-            total = Document.objects.in_workspace(workspace).count()
-            total -= Embedding.objects.in_workspace(workspace).filter(model=model.name).count()
+            before = {each.model for each in vectors.sets_of(workspace) if each.is_complete}
+            total = lacking(workspace, model.name).count()
         progress = Progress(self, f"{workspace.slug}: vectors", total)
-        made = embed_missing(workspace=workspace, model=model, on_progress=progress)
+        made = embed_all(workspace=workspace, model=model, on_progress=progress)
         self.stdout.write(f"{workspace.slug}: {made} vectors by {model.name}")
+        with workspace_scope(workspace.pk, reading=True):
+            after = {each.model for each in vectors.sets_of(workspace) if each.is_complete}
+        for old in sorted(before - after):
+            self.stdout.write(
+                f"{workspace.slug}: searched by {model.name} from now on; the vectors by {old} go"
+                " in an hour"
+            )
 
 
 class Progress:
