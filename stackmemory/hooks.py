@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
+import logging
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
 from django.http import HttpRequest, JsonResponse
 from ninja import Router
 
-from frames.briefing import briefing
 from frames.capture import claude_code
 from frames.capture.keeping import Kept, Sent, keep
+from frames.models import AgentSession
+from search.context.briefing import at_start, with_prompt
 from stackmemory.lib.contract import actor_of
 from stackmemory.lib.operations import permits
 from stackmemory.lib.refusal import Refusal
 from workspaces.actor import Actor
 
+logger = logging.getLogger(__name__)
 router = Router(tags=["Capture"])
 MOST_BYTES = 16 * 1024 * 1024
 # Only these two may hand text to the model.
@@ -63,14 +67,26 @@ def report_claude_code(request: HttpRequest) -> Any:
 
 
 def _answer(actor: Actor, hook: claude_code.Hook, kept: Kept) -> dict[str, Any]:
-    """All that the team remembers for a session that begins, only what is new for a prompt."""
+    """What the team remembers, for a session that begins; for a prompt what is new or fits it."""
     if hook.name not in ANSWERED or hook.agent or not kept.created or kept.session is None:
         return {}
-    since = kept.seen_before if hook.name == "UserPromptSubmit" else None
-    text = briefing(actor=actor, project=kept.session.project, session=kept.session, since=since)
+    try:
+        with transaction.atomic():
+            text = _context(actor, hook, kept.session, kept.seen_before)
+    except Exception:  # whatever it is, what the hook reported is kept
+        logger.exception("No context could be compiled for a hook")
+        return {}
     if not text:
         return {}
     return {"hookSpecificOutput": {"hookEventName": hook.name, "additionalContext": text}}
+
+
+def _context(
+    actor: Actor, hook: claude_code.Hook, session: AgentSession, seen_before: datetime | None
+) -> str:
+    if hook.name == "UserPromptSubmit" and seen_before is not None:
+        return with_prompt(actor, session, hook.text("prompt"), seen_before)
+    return at_start(actor, session, forgot=hook.text("source") == "compact")
 
 
 def _parsed(body: bytes) -> Any:

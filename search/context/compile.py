@@ -27,6 +27,8 @@ from workspaces.actor import Actor
 USUAL, LEAST, MOST = 4_000, 100, 100_000
 # The clocks of those who ask may be a little ahead.
 AHEAD = timedelta(minutes=5)
+# So many of a run's latest bundles are looked through for what it was given.
+RECENT = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +56,13 @@ def compile_context(
     most: int | None = None,
     origin: str = ContextBundle.Origin.API,
     wanted: Wanted | None = None,
+    keep_empty: bool = True,
 ) -> ContextBundle:
     """What an agent at work in this session should know, in at most `budget` tokens; recorded.
 
     Of the project and of nothing else, and of private frames only the actor's own. The same state
-    gives the same text and the same hash. With `as_of` what would have been given then. Raises
-    Refusal.
+    gives the same text and the same hash. With `as_of` what would have been given then. Without
+    `keep_empty` a bundle with nothing in it is not recorded. Raises Refusal.
     """
     actor.require("read")
     if not LEAST <= budget <= MOST:
@@ -83,7 +86,8 @@ def compile_context(
         budget=budget, tokens=packed.tokens, as_of=as_of, items=packed.items, text=packed.text,
         hash=_hash(packed),
     )  # fmt: skip
-    bundle.save(force_insert=True)
+    if keep_empty or packed.items:
+        bundle.save(force_insert=True)
     return bundle
 
 
@@ -111,19 +115,21 @@ def find_bundle(actor: Actor, ref: str, *, field: str = "id") -> ContextBundle:
     return bundle
 
 
-def given_to(session: AgentSession, since: datetime | None) -> frozenset[UUID]:
-    """What a session has been given from a moment on."""
-    bundles = ContextBundle.objects.in_workspace(session.workspace).filter(session=session)
-    if since is not None:
-        bundles = bundles.filter(created_at__gte=since)
-    recent = bundles.order_by("-created_at").values_list("items", flat=True)[:40]
-    return frozenset(
-        UUID(row["id"]) for items in recent for row in items if row["section"] != "pointers"
-    )
+def given_to(session: AgentSession) -> frozenset[UUID]:
+    """What a run has been given since it began, or since it last forgot."""
+    bundles = ContextBundle.objects.in_workspace(session.workspace)
+    bundles = bundles.filter(session=session, as_of=None).exclude(origin=ContextBundle.Origin.PAGE)
+    given: set[UUID] = set()
+    recent = bundles.order_by("-created_at", "-id").values_list("origin", "query", "items")
+    for origin, query, items in recent[:RECENT]:
+        given |= {UUID(row["id"]) for row in items if row["section"] != "pointers"}
+        if origin == ContextBundle.Origin.HOOK and not query:
+            break  # a start: what was before it the client may have forgotten
+    return frozenset(given)
 
 
 def _head(project: Project, as_of: datetime | None, wanted: Wanted) -> str:
-    what = "New in the team’s memory" if wanted.since else "The team’s memory"
+    what = "For this, from the team’s memory" if wanted.since else "The team’s memory"
     then = f", as of {as_of:%Y-%m-%d %H:%M} UTC" if as_of else ""
     name = " ".join(project.name.split())[:100]
     return (

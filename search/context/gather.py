@@ -185,7 +185,7 @@ def _anchors(
         theirs = session is not None and anchor.frame and anchor.frame.session_id == session.pk
         weighty = anchor.type in TOLD or anchor.pinned or anchor.priority >= WEIGHTY
         if wanted.since is not None:
-            if not hit and not (new and weighty and not theirs):
+            if theirs or not (hit or (new and weighty)):
                 continue
         elif not hit and not weighty and anchor.frame_id not in on_path:
             continue
