@@ -23,6 +23,8 @@ from django_q.conf import Conf
 from django_q.humanhash import uuid
 from django_q.signing import SignedPackage
 
+from stackmemory.lib.listen import direct_parameters
+
 logger = logging.getLogger(__name__)
 CHANNEL = "stackmemory_jobs"
 RUN = "stackmemory.lib.queue.run"
@@ -148,11 +150,7 @@ class JobBroker(Broker):
         """A connection of our own: behind a transaction pooler, notices reach a direct one alone."""
         if self.listener is not None:
             return
-        if direct := getattr(settings, "DATABASE_DIRECT_URL", ""):
-            self.listener = psycopg.connect(direct, autocommit=True)
-        else:
-            parameters = connection.get_connection_params()  # type: ignore[attr-defined]
-            self.listener = psycopg.connect(**parameters | {"autocommit": True})
+        self.listener = psycopg.connect(**direct_parameters(), autocommit=True)
         self.listener.execute(f"LISTEN {CHANNEL}")
 
     def _close(self) -> None:

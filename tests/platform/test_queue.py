@@ -196,6 +196,7 @@ def test_what_is_done_is_forgotten_after_a_week_and_what_is_given_up_is_not():
 def test_two_clusters_and_a_person_make_one_run(broker, login, monkeypatch):
     name = "forget expired cache entries"
     monkeypatch.setattr("django_q.tasks.Conf.SYNC", False)
+    monkeypatch.setattr("django_q.scheduler.close_old_django_connections", lambda: None)
     schedules.install(using=connection.alias)
     other = JobBroker("stackmemory")
     scheduler(broker=broker)
