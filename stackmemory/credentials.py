@@ -45,11 +45,10 @@ def admit(request: HttpRequest) -> Actor:
     key never wait for each other here, and what they did is counted however they end.
     """
     scheme, _, text = request.headers.get("Authorization", "").partition(" ")
-    key = api_keys.authenticate(text.strip()) if scheme.lower() == "bearer" else None
-    if key is None:
-        raise Unauthenticated
-    request.workspace = key.workspace  # type: ignore[attr-defined]
-    with workspace_scope(key.workspace_id):
+    with api_keys.recognised(text.strip() if scheme.lower() == "bearer" else "") as key:
+        if key is None:
+            raise Unauthenticated
+        request.workspace = key.workspace  # type: ignore[attr-defined]
         try:
             request.allowance = limits.take(key.workspace, key.pk)  # type: ignore[attr-defined]
         except limits.TooMany as refusal:

@@ -18,14 +18,15 @@ import re
 import secrets
 import uuid
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from django.db import models, transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
-from stackmemory.lib.tenancy import secret_scope
+from stackmemory.lib.tenancy import enter_workspace, secret_scope
 from workspaces import audit, news
 from workspaces.models import ApiKey, User, Workspace
 from workspaces.origin import person_of
@@ -71,14 +72,22 @@ def create(
 
 
 def authenticate(text: str) -> ApiKey | None:
-    """The usable key this text is, with its workspace; None for anything else.
+    """The usable key this text is, with its workspace; None for anything else."""
+    with recognised(text) as key:
+        return key
+
+
+@contextmanager
+def recognised(text: str) -> Iterator[ApiKey | None]:
+    """Run the block with the usable key this text is, in its workspace's scope; else with None.
 
     A malformed text costs no query. A well-formed one costs one, and one comparison in constant
     time, whether its public part exists or not.
     """
     match = PATTERN.fullmatch(text)
     if match is None or not hmac.compare_digest(text[-6:], checksum(text[:-6])):
-        return None
+        yield None
+        return
     with secret_scope(digest(text)):
         key = (
             ApiKey.objects.across_workspaces()
@@ -86,10 +95,12 @@ def authenticate(text: str) -> ApiKey | None:
             .filter(public=match[1])
             .first()
         )
-    matches = hmac.compare_digest(digest(text), key.digest if key else digest("nobody's"))
-    if key is None or not matches or not key.is_usable or key.workspace.deleted_at is not None:
-        return None
-    return key
+        matches = hmac.compare_digest(digest(text), key.digest if key else digest("nobody's"))
+        if key is None or not matches or not key.is_usable or key.workspace.deleted_at is not None:
+            yield None
+            return
+        enter_workspace(key.workspace_id)
+        yield key
 
 
 def note_use(key: ApiKey) -> None:
