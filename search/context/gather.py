@@ -142,7 +142,10 @@ def _hits(
         now=clock, by_meaning=wanted.by_meaning,
     ).hits  # fmt: skip
     here = {frame.pk for frame in path}
-    hits = [h for h in hits if not h.document.is_open and h.document.object_id not in here]
+    hits = [
+        hit for hit in hits
+        if hit.document.object_id not in here and not (hit.document.is_open and moment.at is None)
+    ]  # fmt: skip
     best = max((hit.score for hit in hits), default=0.0) or 1.0
     for hit in hits:
         hit.score /= best

@@ -64,14 +64,20 @@ class Moment:
 
     def closed(self, ids: Sequence[UUID] | None, most: int) -> list[Frame]:
         """Frames that had returned: those of `ids`, or the latest."""
-        frames = frames_of(self.actor).filter(project=self.project).exclude(closed_at=None)
-        frames = frames.select_related("owner")
+        frames = frames_of(self.actor).filter(project=self.project).select_related("owner")
         if ids is not None:
             frames = frames.filter(pk__in=ids)
-        if self.at is not None:
-            frames = frames.filter(closed_at__lte=self.at)
+        if self.at is None:
+            frames = frames.exclude(closed_at=None)
+        else:  # had closed, and perhaps was opened again since
+            later = Revision.objects.in_workspace(self.actor.workspace).filter(
+                kind="frame", valid_to__gt=self.at
+            )
+            reopened = Q(pk__in=later.values("object_id"), started_at__lte=self.at)
+            frames = frames.filter(Q(closed_at__lte=self.at) | reopened)
         if ids is None:
-            frames = frames.exclude(type="session").order_by("-closed_at", "-id")[:most]
+            when = Coalesce("closed_at", "started_at").desc()
+            frames = frames.exclude(type="session").order_by(when, "-id")[:most]
         return [frame for frame in self.frames(frames) if not frame.is_open and frame.digest_text]
 
     def anchors(self, *wanted: Q, most: int) -> list[Anchor]:
