@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from django.db.models import Count, Max, Q
 
@@ -36,7 +36,6 @@ from frames.transfer.writing import Writer
 from stackmemory.lib.tenancy import workspace_scope
 from workspaces.models import User, Workspace
 
-T = TypeVar("T")
 # (rows done, rows in all); may raise Cancelled.
 Progress = Callable[[int, int], None]
 EVENT_ORDER = ("frame_id", "occurred_at", "seq", "id")
@@ -97,7 +96,7 @@ class Outgoing:
         self._tasks()
         self._set_aside()
 
-    def _read(self, fetch: Callable[..., T], *what: Any) -> T:
+    def _read(self, fetch: Callable[..., Any], *what: Any) -> Any:
         with workspace_scope(self.workspace.id, reading=True):
             return fetch(*what)
 

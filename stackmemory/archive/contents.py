@@ -1,0 +1,108 @@
+"""What of a workspace is in an archive, and what is not and why. Every tenant table is in one list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.apps import apps
+from django.db import models
+from django.db.models import Q
+
+from workspaces.models import User
+
+# In this order: a table after those that it refers to.
+CONTENTS: dict[str, Mapping[str, Any]] = {
+    "workspaces.Membership": {"never": ("last_seen_at",)},
+    "workspaces.Audit": {},
+    "workspaces.AuditHead": {},
+    "workspaces.Usage": {},
+    "frames.Project": {},
+    "frames.AgentSession": {},
+    "frames.Frame": {"private": Q(visibility="private")},
+    "frames.Event": {},
+    "frames.EventKey": {},
+    "frames.Anchor": {},
+    "frames.Task": {},
+    "frames.HandOff": {},
+    "frames.Revision": {},
+    "frames.Activity": {},
+    "frames.KeptRow": {},
+    # Where its files lay, and what passed between here and a browser, is of this machine.
+    "frames.Transfer": {"never": ("upload",), "only": Q(kind__in=("import", "mirror"))},
+    "frames.TransferItem": {"only": Q(transfer__kind__in=("import", "mirror"))},
+    "search.SavedSearch": {},
+    "search.ContextBundle": {"private": Q(private=True)},
+    "search.ContextMark": {},
+}
+# Why a table stays behind.
+SECRET = "it opens something: new ones are made where the workspace goes"
+MADE_ANEW = "made anew from what is in the archive"
+PASSING = "of passing use only"
+OPERATORS = "what an operator grants on one installation, not the team's own"
+LEFT_OUT: dict[str, str] = {
+    "workspaces.ApiKey": SECRET,
+    "workspaces.Invitation": SECRET,
+    "workspaces.IdempotencyKey": PASSING,
+    "workspaces.Bucket": PASSING,
+    "workspaces.News": PASSING,
+    "workspaces.Spending": OPERATORS,
+    "workspaces.Limit": OPERATORS,
+    "search.Document": MADE_ANEW,
+    "search.Embedding": MADE_ANEW,
+    "search.IndexedFrame": MADE_ANEW,
+    "search.VectorSet": MADE_ANEW,
+    "search.Word": MADE_ANEW,
+}
+WORKSPACE_FIELDS = ("created_at", "id", "name", "settings")
+PEOPLE_FIELDS = ("email", "id", "name")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One table of an archive. `fields` in alphabetical order, `workspace` never among them."""
+
+    model: type[models.Model]
+    fields: tuple[str, ...]
+    # Which of its rows belong to an archive at all, and which of those are somebody's own.
+    only: Q = field(default_factory=Q)
+    private: Q | None = None
+
+    @property
+    def name(self) -> str:
+        return self.model._meta.label_lower
+
+    @property
+    def file(self) -> str:
+        return f"rows/{self.name}.jsonl"
+
+    def people(self) -> list[str]:
+        """Fields that name a person."""
+        return [
+            name for name in self.fields if self.model._meta.get_field(name).related_model is User
+        ]
+
+    def references(self) -> dict[str, str]:
+        """Field → the part whose rows it names, itself included."""
+        found = {}
+        for name in self.fields:
+            target = self.model._meta.get_field(name).related_model
+            if isinstance(target, type) and target is not User:
+                found[name] = target._meta.label_lower
+        return found
+
+
+def parts() -> list[Part]:
+    return [_part(label, how) for label, how in CONTENTS.items()]
+
+
+def part_named(name: str) -> Part | None:
+    return next((part for part in parts() if part.name == name), None)
+
+
+def _part(label: str, how: Mapping[str, Any]) -> Part:
+    model = apps.get_model(label)
+    never: Iterable[str] = ("workspace", *how.get("never", ()))
+    names = sorted(f.name for f in model._meta.concrete_fields if f.name not in never)
+    return Part(model, tuple(names), how.get("only", Q()), how.get("private"))

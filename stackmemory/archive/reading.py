@@ -1,0 +1,195 @@
+"""Taking a workspace from an archive: looked through first, then written in one transaction."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
+
+from frames import partitions
+from frames.reach import uuid_or_none
+from frames.signals import changed
+from frames.transfer.reading import parts as in_parts
+from stackmemory.archive.checking import Checked, check, taken, takers
+from stackmemory.archive.container import Container, Told
+from stackmemory.archive.contents import parts
+from stackmemory.archive.errors import BadArchive
+from stackmemory.archive.hashing import workspace_hash
+from stackmemory.lib.bulk import insert_new
+from stackmemory.lib.tenancy import system_scope
+from workspaces import audit
+from workspaces.models import User, Workspace
+from workspaces.models.workspace import slug_validator
+
+# (phase, rows done, rows in all)
+Progress = Callable[[str, int, int], None]
+
+
+def import_workspace(
+    *, path: Path, slug: str | None = None, on_progress: Progress | None = None
+) -> dict[str, Any]:
+    """Bring the workspace of an archive in, under its own slug or another; return the report.
+
+    All or nothing: it is looked through before anything is written, and what is written counts only
+    when its hash is the archive's and its audit chain holds. Ids stay as they were, so one
+    installation takes it once. Raises BadArchive.
+    """
+    began = timezone.now()
+    with closing(Container(path)) as container:
+        importing = _Importing(container, slug, on_progress)
+        checked = check(container, importing.checked_rows)
+        workspace, made = importing.write(checked)
+        return {
+            "status": "done",
+            "workspace": workspace.slug,
+            "workspace_hash": container.manifest["workspace_hash"],
+            "rows": {told.name: told.rows for told in container.parts},
+            "people": {"known": len(checked.people) - len(made), "made inactive": made},
+            "seconds": round((timezone.now() - began).total_seconds(), 3),
+        }
+
+
+class _Importing:
+    def __init__(self, container: Container, slug: str | None, on_progress: Progress | None):
+        self.container, self.on_progress = container, on_progress
+        self.slug = slug or str((container.manifest.get("workspace") or {}).get("slug"))
+        self.total = sum(told.rows for told in container.parts)
+        self.done = 0
+        self._check_free()
+
+    def checked_rows(self, rows: int, _: int) -> None:
+        self._tick("checking", rows)
+
+    def write(self, checked: Checked) -> tuple[Workspace, list[str]]:
+        # Before the transaction: making a month locks the whole table for a moment.
+        partitions.ensure(checked.months)
+        self.done = 0
+        try:
+            with system_scope(), transaction.atomic():
+                return self._write(checked)
+        except IntegrityError as problem:
+            said = str(problem).partition("\n")[0][:200]
+            raise BadArchive(f"Its rows contradict each other or what is here ({said}).") from None
+
+    def _write(self, checked: Checked) -> tuple[Workspace, list[str]]:
+        row = checked.workspace
+        workspace = Workspace(
+            id=row["id"], slug=self.slug, name=row.get("name", ""), settings=row["settings"]
+        )
+        workspace.created_at = row.get("created_at", workspace.created_at)
+        workspace.save(force_insert=True)
+        people, made = _people(checked)
+        told = {each.name: each for each in self.container.parts}
+        in_order = [told[part.name] for part in parts() if part.name in told]
+        for each in in_order:
+            self._table(workspace, each, people)
+        self._verify(workspace, in_order)
+        changed(workspace)  # search is made anew
+        return workspace, made
+
+    def _table(self, workspace: Workspace, told: Told, people: dict[str, uuid.UUID]) -> None:
+        assert told.part is not None
+        model, take = told.part.model, takers(told)
+        known = [name for name in told.part.people() if name in told.fields]
+        # What names a row of the same table is written when all of them are there.
+        own = [n for n, target in told.part.references().items() if target == told.name]
+        lacking = {
+            column.name: _default(column)
+            for column in model._meta.concrete_fields
+            if column.name not in told.fields and column.name not in ("id", "workspace")
+        }
+        fields = ["id", "workspace", *(f for f in told.fields if f != "id"), *lacking]
+        later: list[tuple[uuid.UUID, tuple[Any, ...]]] = []
+        numbered = enumerate(self.container.rows(told), start=1)
+        for rows in in_parts(numbered, 500):
+            values = []
+            for number, raw in rows:
+                row = taken(told, take, number, raw) | {"workspace": workspace.pk} | lacking
+                row |= {name: people[row[name]] for name in known if row[name] is not None}
+                if any(row.get(name) for name in own):
+                    later.append((row["id"], tuple(row.get(name) for name in own)))
+                    row |= dict.fromkeys(own)
+                values.append([row[name] for name in fields])
+            if len(insert_new(model, fields, values)) != len(values):
+                raise BadArchive(f"Rows of “{told.name}” are here already.")
+            self._tick("writing", len(rows))
+        _point(model, own, later)
+
+    def _verify(self, workspace: Workspace, told: list[Told]) -> None:
+        of = [(each.part, each.fields) for each in told if each.part is not None]
+        if workspace_hash(workspace, of) != self.container.manifest.get("workspace_hash"):
+            raise BadArchive(
+                "What the rows became is not what the manifest’s hash is of: the archive was"
+                " altered after it was made. Export the workspace again."
+            )
+        if fault := next(audit.faults(workspace), None):
+            raise BadArchive(f"The audit log in it is not whole: {fault}.")
+
+    def _check_free(self) -> None:
+        if not slug_validator.regex.fullmatch(self.slug):  # type: ignore[union-attr]
+            raise BadArchive(
+                f"“{self.slug[:60]}” is no address of a workspace. {slug_validator.message}"
+            )
+        pk = uuid_or_none(str((self.container.manifest.get("workspace") or {}).get("id")))
+        there = Workspace.objects.filter(pk=pk).first() if pk else None
+        if there is not None:
+            raise BadArchive(
+                f"This workspace is here already, as “{there.slug}”: an installation takes it once."
+            )
+        if Workspace.objects.filter(slug=self.slug).exists():
+            raise BadArchive(f"There is a workspace “{self.slug}” already; give another with --as.")
+
+    def _tick(self, phase: str, rows: int) -> None:
+        self.done += rows
+        if self.on_progress is not None:
+            self.on_progress(phase, self.done, self.total)
+
+
+def _people(checked: Checked) -> tuple[dict[str, uuid.UUID], list[str]]:
+    """Everybody by e-mail address; who is not here is made, inactive and without a password."""
+    there = dict(User.objects.filter(email__in=checked.people).values_list("email", "pk"))
+    taken_ids = set(
+        User.objects.filter(pk__in=[pk for pk, _ in checked.people.values()]).values_list(
+            "pk", flat=True
+        )
+    )
+    made = []
+    for email, (pk, name) in checked.people.items():
+        if email not in there:
+            own = {} if pk in taken_ids else {"id": pk}
+            user = User(email=email, name=name, is_active=False, **own)
+            user.set_unusable_password()
+            user.save(force_insert=True)
+            there[email] = user.pk
+            made.append(email)
+    return there, made
+
+
+def _default(column: Any) -> Any:
+    """What a column that the archive does not speak of begins with, as it is written."""
+    value = None if column.null else column.get_default()
+    return json.dumps(value) if isinstance(value, dict | list) else value
+
+
+def _point(model: Any, own: list[str], later: list[tuple[uuid.UUID, tuple[Any, ...]]]) -> None:
+    if not later:
+        return
+    q = connection.ops.quote_name
+    columns = [model._meta.get_field(name).column for name in own]
+    settings = ", ".join(f"{q(column)} = %s" for column in columns)
+    sql = f"UPDATE {q(model._meta.db_table)} SET {settings} WHERE id = %s"
+    prepared = model._meta.pk.get_db_prep_value
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            sql,
+            [
+                [*(prepared(t, connection) for t in targets), prepared(pk, connection)]
+                for pk, targets in later
+            ],
+        )

@@ -1,0 +1,158 @@
+"""Rows as an archive holds them: one JSON object a line, the same bytes on either engine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import models
+from django.db.models import Q, TextField
+from django.db.models.functions import Cast
+
+from frames.models import Anchor, Event, Frame, Task
+from frames.transfer.reading import events_of, groups
+from frames.transfer.sharing import Share
+from stackmemory.archive.contents import Part, part_named
+from stackmemory.lib.jsontext import OrderedJSONField
+from workspaces.models import User, Workspace
+
+AT_ONCE = 500
+# Rows of these can be megabytes each.
+FEW = {"frames.frame": 50, "frames.keptrow": 100, "frames.transferitem": 100}
+EVENT_ORDER = ("frame_id", "occurred_at", "seq", "id")
+# Kinds of things a Revision or a mark is of, by the word it has for them.
+KINDS: dict[str, type[models.Model]] = {
+    "frame": Frame,
+    "anchor": Anchor,
+    "task": Task,
+    "event": Event,
+}
+Row = dict[str, Any]
+
+
+def line(row: Mapping[str, Any]) -> bytes:
+    """A row in its one canonical spelling."""
+    text = json.dumps(row, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return text.encode("utf-8", "surrogatepass") + b"\n"
+
+
+class Reader:
+    """Reads a workspace's rows, table by table. Each list it gives was read in one query.
+
+    `hidden`, a condition on frames, leaves those out with all that belongs to them; `share` says
+    where what hung below them goes.
+    """
+
+    def __init__(self, workspace: Workspace, hidden: Q | None = None, share: Share | None = None):
+        self.workspace, self.hidden = workspace, hidden
+        self.share = share or Share()
+        self._people: dict[UUID, str] = {}
+        self._hidden_ids: dict[str, set[UUID]] = {}
+
+    def person_ids(self, part: Part) -> set[UUID]:
+        """Everybody whom rows of a table name."""
+        found: set[UUID] = set()
+        for name in part.people():
+            ids = self.query(part).exclude(**{name: None}).order_by()
+            found.update(ids.values_list(f"{name}_id", flat=True).distinct())
+        return found
+
+    def know(self, people: Mapping[UUID, str]) -> None:
+        """Give the e-mail addresses that ids of people are written as."""
+        self._people.update(people)
+
+    def query(self, part: Part) -> Any:
+        rows = part.model._base_manager.filter(workspace=self.workspace).filter(part.only)
+        return rows if self.hidden is None else self._shown(part, rows, self.hidden)
+
+    def chunks(self, part: Part, fields: Sequence[str] | None = None) -> Iterator[list[Row]]:
+        """Lists of rows, in the order of their ids; events in that of frame, time, number, id."""
+        fields = list(fields or part.fields)
+        columns = {name: _read_as(part.model, name) for name in fields}
+        query = self.query(part)
+        if part.model is Event:
+            picked = query.values_list(*EVENT_ORDER, *columns.values())
+            for group in groups(self.frames()):
+                for found in events_of(picked, group, EVENT_ORDER):
+                    yield [self._row(part, fields, values[4:]) for values in found]
+            return
+        picked, last = query.order_by("pk").values_list("pk", *columns.values()), None
+        size = FEW.get(part.name, AT_ONCE)
+        while True:
+            found = list((picked.filter(pk__gt=last) if last else picked)[:size])
+            if found:
+                yield [self._row(part, fields, values[1:]) for values in found]
+            if len(found) < size:
+                return
+            last = found[-1][0]
+
+    def frames(self) -> list[tuple[UUID, int]]:
+        frames = Frame.objects.in_workspace(self.workspace)
+        if self.hidden is not None:
+            frames = frames.exclude(self.hidden)
+        return list(frames.order_by("pk").values_list("pk", "event_count"))
+
+    def _shown(self, part: Part, rows: Any, hidden: Q) -> Any:
+        """Without what is somebody's own, or belongs to a frame that is."""
+        frames = Frame.objects.in_workspace(self.workspace).filter(hidden).values("pk")
+        if part.private is not None:
+            rows = rows.exclude(part.private)
+        names = {f.name for f in part.model._meta.concrete_fields}
+        if "frame" in names and part.model is not Event:  # events are read by frame
+            rows = rows.exclude(frame__in=frames)
+        if {"object_id", "kind"} <= names:
+            rows = rows.exclude(object_id__in=frames)
+            for model in (Anchor, Task):
+                theirs = model.objects.in_workspace(self.workspace).filter(frame__in=frames)
+                rows = rows.exclude(object_id__in=theirs.values("pk"))
+        return rows
+
+    def _row(self, part: Part, fields: Sequence[str], values: Sequence[Any]) -> Row:
+        row = {name: plain(value) for name, value in zip(fields, values, strict=True)}
+        for name in part.people():
+            if row.get(name) is not None:
+                row[name] = self._people[UUID(row[name])]
+        if part.model is Frame and (place := self.share.moved.get(UUID(row["id"]))):
+            parent = str(place.parent_id) if place.parent_id else None
+            moved = {"parent": parent, "root_id": str(place.root_id), "depth": place.depth}
+            row |= {name: value for name, value in moved.items() if name in row}
+        for name in part.references() if self.hidden is not None else ():
+            if row.get(name) and UUID(row[name]) in self._gone(part.references()[name]):
+                row[name] = None
+        return row
+
+    def _gone(self, target: str) -> set[UUID]:
+        """Rows of a table that stay behind, save frames, whose place `share` knows."""
+        if target not in self._hidden_ids:
+            part = part_named(target)
+            ids: set[UUID] = set()
+            if part is not None and part.model not in (Frame, Event):
+                everything = part.model._base_manager.filter(workspace=self.workspace)
+                shown = self._shown(part, everything, self.hidden or Q())
+                ids = set(
+                    everything.exclude(pk__in=shown.values("pk")).values_list("pk", flat=True)
+                )
+            self._hidden_ids[target] = ids
+        return self._hidden_ids[target]
+
+
+def people(ids: set[UUID]) -> list[User]:
+    return list(User.objects.filter(pk__in=ids).order_by("email"))
+
+
+def _read_as(model: type[models.Model], name: str) -> Any:
+    column = model._meta.get_field(name)
+    if isinstance(column, OrderedJSONField):
+        return Cast(name, TextField())  # as it is spelled, not as it is parsed
+    return getattr(column, "attname", name)
+
+
+def plain(value: Any) -> Any:
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return value.isoformat() if isinstance(value, date) else value

@@ -1,0 +1,49 @@
+"""Take a workspace from an archive."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from stackmemory.archive.errors import BadArchive
+from stackmemory.archive.reading import import_workspace
+from stackmemory.management.commands.export_workspace import Told, refuse, tell_rows
+
+
+class Command(BaseCommand):
+    help = "Take a workspace from a file that export_workspace wrote: all of it, or nothing."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("path", type=Path)
+        parser.add_argument("--as", dest="slug", metavar="SLUG", help="its address here")
+        parser.add_argument("--json", action="store_true", help="the report as the last line")
+
+    def handle(self, **options: Any) -> None:
+        tellers = {doing: Told(self, doing) for doing in ("checking", "writing")}
+
+        def progress(phase: str, done: int, total: int) -> None:
+            tellers[phase].progress(done, total)
+
+        try:
+            report = import_workspace(
+                path=options["path"],
+                slug=options["slug"],
+                on_progress=None if options["json"] else progress,
+            )
+        except BadArchive as problem:
+            refuse(self, f"Nothing was written. {problem}", options)
+        if options["json"]:
+            self.stdout.write(json.dumps(report))
+            return
+        tell_rows(self, report["rows"])
+        self.stdout.write(f"Workspace hash {report['workspace_hash']}, the same as the archive’s.")
+        if made := report["people"]["made inactive"]:
+            self.stdout.write(
+                "Not known here, so made without a way in until an operator activates them: "
+                + ", ".join(made)
+            )
+        self.stdout.write(f"Workspace “{report['workspace']}” is in, in {report['seconds']} s.")
