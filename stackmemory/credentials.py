@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 from stackmemory.lib.refusal import Refusal
 from stackmemory.lib.tenancy import workspace_scope
-from workspaces import api_keys, limits
+from workspaces import api_keys, limits, throttle
 from workspaces.actor import Actor
 from workspaces.models import Membership
 
@@ -27,6 +27,20 @@ class Unauthenticated(Refusal):
         )
 
 
+class WrongTooOften(Refusal):
+    """One address has tried too many keys that open nothing."""
+
+    status = 429
+
+    def __init__(self, retry_after: int) -> None:
+        self.retry_after = retry_after
+        super().__init__(
+            "rate_limited",
+            "Too many requests from this address had no key that opens anything."
+            f" Wait {retry_after} seconds, then send a right one.",
+        )
+
+
 def authenticate(request: HttpRequest) -> Actor:
     """The actor of the request's key. From here until the response the request is in its workspace.
 
@@ -39,7 +53,20 @@ def authenticate(request: HttpRequest) -> Actor:
 
 
 def admit(request: HttpRequest) -> Actor:
-    """The actor of the request's key, counted against what the key may do; in no scope yet.
+    """The actor of the request's key, counted against what it may do; in no scope yet.
+
+    What opens nothing counts against its address.
+    """
+    try:
+        return _admitted(request)
+    except Unauthenticated:
+        if wait := throttle.wrong_key(request):
+            raise WrongTooOften(wait) from None
+        raise
+
+
+def _admitted(request: HttpRequest) -> Actor:
+    """The actor of the request's key.
 
     A transaction of its own, and a short one: whatever the request then does, two requests of one
     key never wait for each other here, and what they did is counted however they end.
@@ -50,7 +77,9 @@ def admit(request: HttpRequest) -> Actor:
             raise Unauthenticated
         request.workspace = key.workspace  # type: ignore[attr-defined]
         try:
-            request.allowance = limits.take(key.workspace, key.pk)  # type: ignore[attr-defined]
+            request.allowance = limits.take(  # type: ignore[attr-defined]
+                key.workspace, key.pk, person=key.created_by_id
+            )
         except limits.TooMany as refusal:
             request.allowance = refusal.allowance  # type: ignore[attr-defined]
             raise

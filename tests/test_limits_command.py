@@ -20,9 +20,19 @@ def run(capsys, *arguments: str) -> dict:
 
 def test_seen_and_changed(acme, capsys, as_application):
     with as_application():
-        assert run(capsys)["limits"] == {"requests_per_minute": 12_000, "events_per_month": None}
+        assert run(capsys)["limits"] == {
+            "requests_per_minute": 12_000,
+            "requests_per_minute_person": None,
+            "requests_per_minute_all": None,
+            "events_per_month": None,
+        }
         changed = run(capsys, "requests_per_minute=600", "events_per_month=1000")
-        assert changed["limits"] == {"requests_per_minute": 600, "events_per_month": 1000}
+        assert changed["limits"] == {
+            "requests_per_minute": 600,
+            "requests_per_minute_person": None,
+            "requests_per_minute_all": None,
+            "events_per_month": 1000,
+        }
         assert run(capsys, "requests_per_minute=none")["limits"]["requests_per_minute"] is None
         assert run(capsys, "requests_per_minute=plan")["limits"]["requests_per_minute"] == 12_000
     kept = [entry.data["after"]["requests_per_minute"] for entry in Audit.unscoped.order_by("seq")]

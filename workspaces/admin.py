@@ -14,6 +14,7 @@ from django.http import HttpRequest
 
 from workspaces.models import (
     ApiKey,
+    AttemptLimit,
     Audit,
     AuditHead,
     Bucket,
@@ -184,6 +185,15 @@ class BucketAdmin(OperatorAdmin):
 class IdempotencyKeyAdmin(OperatorAdmin):
     large = ("body",)
     list_display = ("name", "workspace", "status", "created_at")
+
+
+@admin.register(AttemptLimit)
+class AttemptLimitAdmin(OperatorAdmin):
+    changeable = ("amount", "seconds")
+    list_display = ("name", "amount", "seconds")
+    list_select_related = ()
+    ordering = ("name",)
+    search_fields = ()
 
 
 @admin.register(LoginAttempts)

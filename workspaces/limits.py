@@ -36,14 +36,28 @@ FILLED = (
     "(b.tokens + CASE WHEN excluded.stamp > b.stamp"
     f" THEN (excluded.stamp - b.stamp) * excluded.capacity / {MINUTE} ELSE 0 END)"
 )
+# One statement takes from every bucket a request needs one of: its key's, its person's, and that of
+# the whole workspace, always in this order. Each row says how many are limited, so that one who
+# gets fewer rows back knows of a refusal.
+LIMITED = (
+    "(SELECT asked.*, CASE WHEN own.id IS NULL THEN plan.amount ELSE own.amount END AS amount"
+    " FROM (%s) AS asked"
+    " LEFT JOIN workspaces_limit AS own ON own.workspace_id = %s AND own.name = asked.name"
+    " LEFT JOIN workspaces_planlimit AS plan ON plan.plan = %s AND plan.name = asked.name)"
+)
 TAKE = (
     "INSERT INTO workspaces_bucket AS b"
     " (id, created_at, workspace_id, subject, capacity, tokens, stamp)"
-    f" SELECT %s, %s, %s, %s, amount, amount - 1, %s FROM ({AMOUNT}) AS own WHERE amount >= 1"
+    f" SELECT id, %s, %s, subject, amount, amount - 1, %s FROM {LIMITED} AS wanted"
+    " WHERE amount >= 1 ORDER BY place"
     " ON CONFLICT (workspace_id, subject) DO UPDATE SET capacity = excluded.capacity,"
     f" tokens = CASE WHEN {FILLED} < excluded.capacity THEN {FILLED} ELSE excluded.capacity END - 1,"
     " stamp = CASE WHEN excluded.stamp > b.stamp THEN excluded.stamp ELSE b.stamp END"
-    f" WHERE {FILLED} >= 1 RETURNING capacity, tokens"
+    f" WHERE {FILLED} >= 1 RETURNING subject, capacity, tokens,"
+    f" (SELECT count(amount) FROM {LIMITED} AS wanted)"
+)
+GIVE_BACK = (
+    "UPDATE workspaces_bucket SET tokens = tokens + 1 WHERE workspace_id = %s AND subject = %s"
 )
 SPEND = (
     "INSERT INTO workspaces_spending AS s (id, created_at, workspace_id, name, period, amount)"
@@ -54,15 +68,19 @@ SPEND = (
 
 
 class TooMany(Refusal):
-    """More requests than the key may make. `retry_after` seconds from now there is room again."""
+    """More requests than one may make. `retry_after` seconds from now there is room again."""
 
     status = 429
 
-    def __init__(self, allowance: Allowance) -> None:
+    def __init__(self, allowance: Allowance, whose: str = LimitName.REQUESTS) -> None:
         self.allowance, self.retry_after = allowance, allowance.retry_after
+        who = {
+            LimitName.PERSON_REQUESTS.value: "All keys of this person together",
+            LimitName.ALL_REQUESTS.value: "All keys of this workspace together",
+        }.get(whose, "This key")
         super().__init__(
             "rate_limited",
-            f"This key may make {allowance.limit} requests a minute."
+            f"{who} may make {allowance.limit} requests a minute."
             f" Wait {self.retry_after} seconds, then go on.",
         )
 
@@ -83,23 +101,58 @@ class Allowance:
     retry_after: int = 0
 
 
-def take(workspace: Workspace, subject: uuid.UUID, now: float | None = None) -> Allowance | None:
-    """Take one request from a key's bucket; None where its workspace has no such limit.
+def take(
+    workspace: Workspace,
+    subject: uuid.UUID,
+    now: float | None = None,
+    *,
+    person: uuid.UUID | None = None,
+) -> Allowance | None:
+    """Take one request from the buckets of a key, of its person and of the workspace.
 
-    A full bucket holds a minute's requests and fills evenly. Raises TooMany, and then nothing was
-    taken.
+    None where nothing is limited, else what is left of the one with the least. A full bucket holds
+    a minute's requests and fills evenly. Raises TooMany, and then nothing was taken.
     """
     now = time.time() if now is None else now
-    asked = _asked(workspace, LimitName.REQUESTS)
-    row = _write(TAKE, [*_new_row(workspace), _uuid(subject), now, *asked])
-    if row is not None:
-        capacity, tokens = row
+    wanted = {LimitName.REQUESTS.value: subject, LimitName.ALL_REQUESTS.value: workspace.pk}
+    if person:
+        wanted[LimitName.PERSON_REQUESTS.value] = person
+    rows = _take(workspace, wanted, now)
+    if rows and rows[0][3] == len(rows):
+        capacity, tokens = min(((row[1], row[2]) for row in rows), key=lambda pair: pair[1])
         reset = math.ceil((capacity - tokens) * MINUTE / capacity)
         return Allowance(int(capacity), int(tokens), reset)
-    amount = allowed(workspace, LimitName.REQUESTS)
-    if amount is None:
-        return None
-    raise TooMany(_refused(workspace, subject, amount, now))
+    had = {row[0] for row in rows}
+    for each in had:
+        with connection.cursor() as cursor:
+            cursor.execute(GIVE_BACK, [_uuid(workspace.pk), each])
+    for name, whose in wanted.items():
+        limit = allowed(workspace, name) if _uuid(whose) not in had else None
+        if limit is not None:
+            raise TooMany(_refused(workspace, whose, limit, now), name)
+    return None
+
+
+def _take(workspace: Workspace, wanted: dict[str, uuid.UUID], now: float) -> list[Any]:
+    asked = " UNION ALL ".join(
+        ["SELECT %s AS id, %s AS subject, %s AS name, %s AS place"] * len(wanted)
+    )
+    # The narrowest first: two who meet in the workspace's bucket hold nothing the other waits for.
+    order = (LimitName.REQUESTS, LimitName.PERSON_REQUESTS, LimitName.ALL_REQUESTS)
+    values = [
+        each
+        for place, name in enumerate(order)
+        if name in wanted
+        for each in (_uuid(uuid7()), _uuid(wanted[name]), name.value, place)
+    ]
+    limited = [*values, _uuid(workspace.pk), workspace.plan]
+    made = connection.ops.adapt_datetimefield_value(timezone.now())
+    with connection.cursor() as cursor:
+        cursor.execute(
+            TAKE.replace("(%s) AS asked", f"({asked}) AS asked"),
+            [made, _uuid(workspace.pk), now, *limited, *limited],
+        )
+        return cursor.fetchall()
 
 
 def allowed(workspace: Workspace, name: str) -> int | None:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
@@ -35,10 +35,8 @@ def cluster(environ: dict[str, str], log: Path) -> Iterator[subprocess.Popen[byt
 
 def kill(process: subprocess.Popen[bytes]) -> None:
     """As a machine that loses power does: all of it at once."""
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     process.wait()
 
 

@@ -3,7 +3,7 @@ from workspaces.models.audit import Audit, AuditHead
 from workspaces.models.idempotency_key import IdempotencyKey
 from workspaces.models.invitation import Invitation
 from workspaces.models.limit import Bucket, Limit, LimitName, PlanLimit, Spending
-from workspaces.models.login_attempts import LoginAttempts
+from workspaces.models.login_attempts import AttemptLimit, LoginAttempts
 from workspaces.models.login_place import LoginPlace
 from workspaces.models.membership import Membership
 from workspaces.models.news import News
@@ -20,6 +20,7 @@ from workspaces.models.workspace import Workspace
 __all__ = [
     "NO_PROJECT",
     "ApiKey",
+    "AttemptLimit",
     "Audit",
     "AuditHead",
     "Bucket",

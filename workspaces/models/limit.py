@@ -13,6 +13,8 @@ class LimitName(models.TextChoices):
     """What is limited. Each is counted as workspaces/limits.py says."""
 
     REQUESTS = "requests_per_minute", "Requests a minute, for each key"
+    PERSON_REQUESTS = "requests_per_minute_person", "Requests a minute, for all keys of a person"
+    ALL_REQUESTS = "requests_per_minute_all", "Requests a minute, for all keys together"
     EVENTS = "events_per_month", "Events appended in a month (UTC)"
 
 
@@ -49,9 +51,9 @@ class Limit(TenantModel):
 
 
 class Bucket(TenantModel):
-    """The tokens a key has left to make requests with. Not crash-safe, and need not be."""
+    """The tokens left to make requests with. Not crash-safe, and need not be."""
 
-    # The key's id, as a plain value: a bucket outlives its key by a little.
+    # The id of a key, a person or the workspace, as a plain value: a bucket outlives its key by a little.
     subject = models.UUIDField()
     capacity = models.FloatField()
     tokens = models.FloatField()
