@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Sequence
-from datetime import date, datetime
-from operator import itemgetter
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta
 
 from django.utils import timezone
 
@@ -20,16 +19,22 @@ from frames.redact import redactor_for
 from frames.signals import changed
 from frames.telling import tell_events
 from frames.transfer.rows.events import is_error, tool_of
-from stackmemory.lib.uuid7 import uuid7
+from stackmemory.lib.bulk import insert_missing
+from stackmemory.lib.uuid7 import random_at, uuid7
 from workspaces.actor import Actor
 from workspaces.limits import spend_events
 
 MOST_EVENTS = 5_000
 MOST_BYTES = 8 * 1024 * 1024
+KEY_FIELDS = ("id", "workspace", "created_at", "digest", "event_id", "occurred_at")
+# A session that was seen just now is not written to again.
+JUST_NOW = timedelta(seconds=5)
 
 
-def append_batch(*, actor: Actor, events: Sequence[EventIn]) -> list[Answer]:
+def append_batch(*, actor: Actor, events: Sequence[EventIn], live: bool = True) -> list[Answer]:
     """Append `events` and answer for each, in their order.
+
+    `live` says that they happen about now; what is told of the past wakes no session.
 
     An event's identity is its `source_id`, with `occurred_at` and `seq` where they are given (then
     the id derives from them, as an import's does); without `source_id` every call makes a new
@@ -43,9 +48,10 @@ def append_batch(*, actor: Actor, events: Sequence[EventIn]) -> list[Answer]:
     answers = [check(event, frames, now) for event in events]
     accepted = [n for n, answer in enumerate(answers) if answer is None]
     # Before anything is written: making a month locks the whole table.
-    partitions.ensure({_month(events[n], now) for n in accepted})
+    moments = [events[n].occurred_at or events[n].arrived_at or now for n in accepted]
+    partitions.be_sure_of(_months(moments))
     prepared = _prepare(actor, [(n, events[n]) for n in accepted], frames, now)
-    partitions.ensure({partitions.month_of(row.occurred_at) for _, row, _ in prepared})
+    partitions.be_sure_of(_months([row.occurred_at for _, row, _ in prepared]))
     inserted = append_events(workspace=actor.workspace, rows=[row for _, row, _ in prepared])
     created = len(inserted)
     changed(actor.workspace, "event", inserted)
@@ -59,22 +65,26 @@ def append_batch(*, actor: Actor, events: Sequence[EventIn]) -> list[Answer]:
     for frame in {frame.pk: frame for frame in frames.values()}.values():
         if ids := created_in.get(frame.pk):
             tell_events(actor.workspace, frame, ids)
-    _touch_sessions([frames[events[n].frame] for n in accepted])
+    if live:
+        _touch_sessions((frames[ref] for ref in {events[n].frame for n in accepted}), now)
     spend_events(actor.workspace, created)
     return [answer for answer in answers if answer is not None]
 
 
-def _month(event: EventIn, now: datetime) -> date:
-    return partitions.month_of(event.occurred_at or event.arrived_at or now)
+def _months(moments: Sequence[datetime]) -> set[date]:
+    if not moments:
+        return set()
+    ends = {partitions.month_of(min(moments)), partitions.month_of(max(moments))}
+    return ends if len(ends) == 1 else {partitions.month_of(at) for at in moments}
 
 
 def _frames(actor: Actor, refs: set[str]) -> dict[str, Frame]:
     """Frames by the reference that named them: two queries at most."""
     ids = {ref: id_ for ref in refs if (id_ := uuid_or_none(ref))}
-    query = frames_of(actor).only(
+    query = frames_of(actor).select_related("session").only(
         "id", "project_id", "session_id", "source_id", "workspace_id", "event_count",
-        "visibility", "owner_id",
-    )
+        "visibility", "owner_id", "session__last_seen_at", "session__ended_at",
+    )  # fmt: skip
     found: dict[str, Frame] = {}
     by_id = {frame.pk: frame for frame in query.filter(pk__in=ids.values())} if ids else {}
     for ref, id_ in ids.items():
@@ -104,7 +114,7 @@ def _prepare(
         place = counts[frame.pk] = counts.get(frame.pk, frame.event_count) + 1
         seq = place if event.seq is None else event.seq
         if source_id is None:
-            id_ = event_id(actor.workspace, str(uuid7()), at, seq)
+            id_ = random_at(at, seq)
         elif event.occurred_at is None:
             id_, at = timeless[source_id]
         else:
@@ -143,31 +153,38 @@ def _timeless_ids(actor: Actor, events: Sequence[EventIn]) -> dict[str, tuple[uu
     names = {e.source_id: (_digest(e.source_id), e.arrived_at) for e in events if e.source_id}
     if not names:
         return {}
+    digests = {digest for digest, _ in names.values()}
+    known = _keys(actor, digests)
     now = timezone.now()
-    EventKey.unscoped.bulk_create(
-        [
-            EventKey(
-                workspace=actor.workspace,
-                digest=digest,
-                event_id=event_id(actor.workspace, digest, at, 0) if at else uuid7(),
-                occurred_at=at or now,
-            )
-            # sorted, so that two writers lock in one order
-            for digest, at in sorted(names.values(), key=itemgetter(0))
-        ],
-        ignore_conflicts=True,
-    )
-    digests = [digest for digest, _ in names.values()]
-    keys = EventKey.objects.in_workspace(actor.workspace).filter(digest__in=digests)
-    known = {d: (id_, at) for d, id_, at in keys.values_list("digest", "event_id", "occurred_at")}
+    rows = [
+        (uuid7(), actor.workspace.pk, now, digest,
+         event_id(actor.workspace, digest, at, 0) if at else uuid7(), at or now)
+        # sorted, so that two writers lock in one order
+        for digest, at in sorted(dict(names.values()).items())
+        if digest not in known
+    ]  # fmt: skip
+    if insert_missing(EventKey, KEY_FIELDS, rows, ("workspace", "digest")) == len(rows):
+        known |= {digest: (id_, at) for _, _, _, digest, id_, at in rows}
+    else:  # somebody else's arrived meanwhile
+        known = _keys(actor, digests)
     return {source_id: known[digest] for source_id, (digest, _) in names.items()}
+
+
+def _keys(actor: Actor, digests: set[str]) -> dict[str, tuple[uuid.UUID, datetime]]:
+    keys = EventKey.objects.in_workspace(actor.workspace).filter(digest__in=digests)
+    return {d: (id_, at) for d, id_, at in keys.values_list("digest", "event_id", "occurred_at")}
 
 
 def _digest(source_id: str) -> str:
     return hashlib.sha256(source_id.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _touch_sessions(frames: list[Frame]) -> None:
-    ids = {frame.session_id for frame in frames if frame.session_id}
+def _touch_sessions(frames: Iterable[Frame], now: datetime) -> None:
+    """They are going on, whatever was said of their end."""
+    ids = {
+        session.pk
+        for session in (frame.session for frame in frames)
+        if session and (session.ended_at or now - session.last_seen_at > JUST_NOW)
+    }
     if ids:
-        AgentSession.unscoped.filter(pk__in=ids).update(last_seen_at=timezone.now(), ended_at=None)
+        AgentSession.unscoped.filter(pk__in=ids).update(last_seen_at=now, ended_at=None)

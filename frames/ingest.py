@@ -6,14 +6,15 @@ import uuid
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 
 from frames.models import Activity, Event, Frame
 from stackmemory.lib.bulk import add_up, fold, insert_new
-from stackmemory.lib.uuid7 import derived
+from stackmemory.lib.uuid7 import Derivation
 
 if TYPE_CHECKING:
     from workspaces.models import Workspace
@@ -46,7 +47,12 @@ class NewEvent:
 
 def event_id(workspace: Workspace, source_id: str, occurred_at: datetime, seq: int) -> uuid.UUID:
     """The id of an event whose source fixes its time: the same event always gets the same one."""
-    return derived(occurred_at, str(workspace.id), "event", source_id, order=seq)
+    return _derivation(workspace.id)(occurred_at, source_id, seq)
+
+
+@lru_cache(64)
+def _derivation(workspace_id: uuid.UUID) -> Derivation:
+    return Derivation(str(workspace_id), "event")
 
 
 def append_events(*, workspace: Workspace, rows: Sequence[NewEvent]) -> set[uuid.UUID]:
@@ -121,4 +127,6 @@ def count_activity(
 
 
 def _hour(at: datetime) -> datetime:
+    if at.tzinfo is not UTC:  # where clocks are half an hour off, hours begin elsewhere
+        at = at.astimezone(UTC)
     return at.replace(minute=0, second=0, microsecond=0)

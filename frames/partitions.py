@@ -5,6 +5,7 @@ SQLite has one plain table; there every function here finds nothing to do.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 
@@ -14,6 +15,8 @@ from django.utils import timezone
 from stackmemory.lib.uuid7 import CEILING, FLOOR
 
 MONTHS_AHEAD = 3
+SURE_FOR = 60.0  # seconds
+_seen: dict[date, float] = {}
 
 
 def month_of(at: datetime) -> date:
@@ -59,6 +62,18 @@ def ensure(months: Iterable[date], *, using: str = "default") -> list[date]:
         for month in missing:
             cursor.execute("SELECT frames_event_make_month(%s)", [month])
     return missing
+
+
+def be_sure_of(months: Iterable[date]) -> None:
+    """ensure(), for whoever appends all the time and need not ask each time.
+
+    A month that is not over is dropped by nobody: one that was there a moment ago is there.
+    """
+    this, now = month_of(timezone.now()), time.monotonic()
+    unsure = [m for m in set(months) if m < this or now - _seen.get(m, -SURE_FOR) >= SURE_FOR]
+    if unsure:
+        made = ensure(unsure)  # which may be taken back with this transaction
+        _seen.update(dict.fromkeys(set(unsure) - set(made), now))
 
 
 def ahead(now: datetime | None = None) -> list[date]:

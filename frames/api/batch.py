@@ -144,7 +144,7 @@ def _told(answer: Answer) -> dict[str, Any]:
         if answer.field:
             error["field"] = answer.field
         return {"outcome": "rejected", "error": error}
-    told: dict[str, Any] = {"outcome": answer.outcome, "id": str(answer.id)}
+    told: dict[str, Any] = {"outcome": answer.outcome, "id": answer.id}
     if answer.redacted:
         told["redacted"] = answer.redacted
     return told

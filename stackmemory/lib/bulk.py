@@ -35,17 +35,43 @@ def insert_new(
         return set()
     columns = [model._meta.get_field(name) for name in fields]
     if connection.vendor == "postgresql":
-        return _insert_postgres(model, columns, rows)
+        number, ids = _insert_postgres(model, columns, rows, ("id",))
+        return {row[0] for row in rows} if number == len(rows) else set(ids or ())
     return _insert_sqlite(model, columns, rows)
 
 
+def insert_missing(
+    model: type[models.Model],
+    fields: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    unique: Sequence[str],
+) -> int:
+    """As insert_new(), where a row is there if one of the same `unique` fields is; how many were new."""
+    if not rows:
+        return 0
+    columns = [model._meta.get_field(name) for name in fields]
+    if connection.vendor == "postgresql":
+        return _insert_postgres(model, columns, rows, unique)[0]
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            _sqlite_insert(model, columns) + " ON CONFLICT DO NOTHING",
+            [[_sqlite_value(value) for value in row] for row in rows],
+        )
+        return int(cursor.rowcount)
+
+
 def _insert_postgres(
-    model: type[models.Model], columns: list[Any], rows: Sequence[Sequence[Any]]
-) -> set[uuid.UUID]:
+    model: type[models.Model],
+    columns: list[Any],
+    rows: Sequence[Sequence[Any]],
+    unique: Sequence[str],
+) -> tuple[int, list[uuid.UUID] | None]:
+    """How many rows were new, and the ids of those where not all were."""
     names = ", ".join(connection.ops.quote_name(c.column) for c in columns)
     insert = f"INSERT INTO {connection.ops.quote_name(model._meta.db_table)} ({names})"
+    target = ", ".join(_column(model, name) for name in unique)
     if len(rows) <= AT_ONCE and _characters(rows) < AT_ONCE_CHARACTERS:
-        return _insert_at_once(insert, columns, rows)
+        return _insert_at_once(insert, target, columns, rows)
     # COPY is quickest for much, but is refused for a table with row-level security and cannot skip
     # rows; so into a table of the transaction's own, and from there.
     types = ", ".join(f"{connection.ops.quote_name(c.column)} {_cast(c)}" for c in columns)
@@ -54,15 +80,15 @@ def _insert_postgres(
         with cursor.copy("COPY staged_rows FROM STDIN") as copy:
             for block in _copy_blocks(rows):
                 copy.write(block)
-        cursor.execute(_answering(f"{insert} SELECT * FROM staged_rows"), [len(rows)])
-        inserted = _inserted(cursor.fetchone(), rows)
+        cursor.execute(_answering(f"{insert} SELECT * FROM staged_rows", target), [len(rows)])
+        number, ids = cursor.fetchone()
         cursor.execute("DROP TABLE staged_rows")
-        return inserted
+        return number, ids
 
 
 def _insert_at_once(
-    insert: str, columns: list[Any], rows: Sequence[Sequence[Any]]
-) -> set[uuid.UUID]:
+    insert: str, target: str, columns: list[Any], rows: Sequence[Sequence[Any]]
+) -> tuple[int, list[uuid.UUID] | None]:
     """Each column as one array; one that says the same of every row, once."""
     picks: list[str] = []
     arrays: list[tuple[str, str]] = []
@@ -79,10 +105,10 @@ def _insert_at_once(
     names = ", ".join(f"v{n}" for n in range(len(arrays)))
     rows_of = f"SELECT {', '.join(picks)} FROM unnest({marks}) AS rows({names})"
     with _binding_cursor() as cursor:
-        cursor.execute(
-            _answering(f"{insert} {rows_of}"), [*once, *(text for _, text in arrays), len(rows)]
-        )
-        return _inserted(cursor.fetchone(), rows)
+        texts = [text for _, text in arrays]
+        cursor.execute(_answering(f"{insert} {rows_of}", target), [*once, *texts, len(rows)])
+        number, ids = cursor.fetchone()
+        return number, ids
 
 
 @contextmanager
@@ -94,17 +120,11 @@ def _binding_cursor() -> Iterator[Any]:
         yield cursor
 
 
-def _answering(insert: str) -> str:
-    """The insert, answering how many rows were new, and which where not all of them were."""
+def _answering(insert: str, target: str) -> str:
     return (
-        f"WITH new AS ({insert} ON CONFLICT (id) DO NOTHING RETURNING id)"
+        f"WITH new AS ({insert} ON CONFLICT ({target}) DO NOTHING RETURNING id)"
         " SELECT count(*), CASE WHEN count(*) < %s THEN array_agg(id) END FROM new"
     )
-
-
-def _inserted(answer: tuple[int, list[uuid.UUID] | None], rows: Sequence[Any]) -> set[uuid.UUID]:
-    number, ids = answer
-    return {row[0] for row in rows} if number == len(rows) else set(ids or ())
 
 
 def _as_array(values: Sequence[Any]) -> str:
@@ -181,15 +201,18 @@ def _insert_sqlite(
         if row[0] not in seen:
             seen.add(row[0])
             fresh.append(row)
-    table = connection.ops.quote_name(model._meta.db_table)
-    names = ", ".join(connection.ops.quote_name(c.column) for c in columns)
-    marks = ", ".join(["%s"] * len(columns))
     with connection.cursor() as cursor:
         cursor.executemany(
-            f"INSERT INTO {table} ({names}) VALUES ({marks})",
+            _sqlite_insert(model, columns),
             [[_sqlite_value(value) for value in row] for row in fresh],
         )
     return {row[0] for row in fresh}
+
+
+def _sqlite_insert(model: type[models.Model], columns: list[Any]) -> str:
+    table = connection.ops.quote_name(model._meta.db_table)
+    names = ", ".join(connection.ops.quote_name(c.column) for c in columns)
+    return f"INSERT INTO {table} ({names}) VALUES ({', '.join(['%s'] * len(columns))})"
 
 
 def add_up(

@@ -23,15 +23,33 @@ def uuid7() -> uuid.UUID:
     return compose(time.time_ns() // 1_000_000, int.from_bytes(os.urandom(10), "big"))
 
 
+def random_at(at: datetime, order: int) -> uuid.UUID:
+    """A new id for this moment: sorts as a derived one does, its other bits random."""
+    low = int.from_bytes(os.urandom(8), "big") >> 2
+    return compose(clamped_ms(at), ((order & 0xFFF) << 62) | low)
+
+
 def derived(at: datetime, *parts: str, order: int = 0) -> uuid.UUID:
     """The id that the same moment and the same `parts` always get.
 
     The 12 bits after the time hold `order` (modulo 4,096), so that ids of one millisecond sort by
     it; the other 62 come from SHA-256 of the parts. The moment is clamped to the sane window.
     """
-    digest = hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).digest()
-    low = int.from_bytes(digest[:8], "big") >> 2
-    return compose(clamped_ms(at), ((order & 0xFFF) << 62) | low)
+    return Derivation(*parts[:-1])(at, parts[-1], order)
+
+
+class Derivation:
+    """derived(), for many whose parts differ in the last alone."""
+
+    def __init__(self, *parts: str) -> None:
+        text = "".join(part + "\x1f" for part in parts)
+        self._begun = hashlib.sha256(text.encode("utf-8", "surrogatepass"))
+
+    def __call__(self, at: datetime, part: str, order: int = 0) -> uuid.UUID:
+        whole = self._begun.copy()
+        whole.update(part.encode("utf-8", "surrogatepass"))
+        low = int.from_bytes(whole.digest()[:8], "big") >> 2
+        return compose(clamped_ms(at), ((order & 0xFFF) << 62) | low)
 
 
 def compose(ms: int, free: int) -> uuid.UUID:
