@@ -16,6 +16,7 @@ from frames.incoming import json_in, plain, source_id_in, text_in, texts_in
 from frames.ingest import count_activity
 from frames.models import AgentSession, Frame, Project, Revision
 from frames.reach import frames_of
+from frames.scoring import Weights, frame_score
 from frames.signals import changed
 from frames.telling import tell_frames
 from stackmemory.lib.refusal import Conflict, Forbidden, Refusal
@@ -201,13 +202,14 @@ def close_frame(
     open_ones = tree.active().exclude(pk=frame.pk).select_for_update()
     closing = [child for child in open_ones if _is_below(child.pk, frame.pk, parents)]
     closing.sort(key=lambda child: -child.depth)
+    weights = Weights.of(frame.project)
     for child in closing:
-        _close(child, now)
+        _close(child, now, weights)
     if result is not None or outputs is not None:
         frame.outputs = {**(frame.outputs or {}), **json_in(actor.workspace, outputs or {})}
         if result is not None:
             frame.outputs["result"] = text_in(actor.workspace, result)
-    _close(frame, now)
+    _close(frame, now, weights)
     changed(actor.workspace, "frame", [each.pk for each in (*closing, frame)])
     tell_frames(actor.workspace, "closed", [*closing, frame])
     return [*closing, frame]
@@ -278,11 +280,12 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, UUID) else value
 
 
-def _close(frame: Frame, now: datetime) -> None:
+def _close(frame: Frame, now: datetime, weights: Weights) -> None:
     frame.state, frame.closed_at = Frame.CLOSED, max(now, frame.started_at)
     frame.digest = make_digest(frame)
     frame.digest_text = digest_text(frame, frame.digest)
-    frame.save(update_fields=["state", "closed_at", "outputs", "digest", "digest_text"])
+    frame.score = frame_score(frame.digest, weights)
+    frame.save(update_fields=["state", "closed_at", "outputs", "digest", "digest_text", "score"])
 
 
 def _is_below(frame_id: UUID, top_id: UUID, parents: dict[UUID, UUID | None]) -> bool:

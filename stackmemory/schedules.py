@@ -27,6 +27,8 @@ SCHEDULES: dict[str, tuple[str, int]] = {
     "forget full buckets": ("workspaces.limits.forget_full", 60),
     "expire invitations": ("workspaces.jobs.expire_invitations", 24 * 60),
     "close idle sessions": ("frames.idle.close_idle", 60),
+    "score frames that came closed": ("frames.jobs.score_missing", 60),
+    "forget old contexts": ("search.context.forgetting.forget_old", 24 * 60),
 }
 
 # What PostgreSQL can do by itself: the same as the function, and as harmless when done twice.

@@ -304,6 +304,8 @@ EMBEDDINGS_URL = env.str("EMBEDDINGS_URL", default="https://api.openai.com/v1")
 EMBEDDINGS_KEY = env.str("EMBEDDINGS_KEY", default="")
 EMBEDDINGS_MODEL = env.str("EMBEDDINGS_MODEL", default="text-embedding-3-small")
 EMBEDDINGS_DIMENSION = env.int("EMBEDDINGS_DIMENSION", default=1536)
+# For so many days it can be read what an agent was given; 0 is for ever.
+CONTEXT_DAYS = env.int("CONTEXT_DAYS", default=180)
 
 # --- Logs -------------------------------------------------------------------------------------
 LOGGING = {

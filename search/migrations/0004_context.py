@@ -41,7 +41,7 @@ class Migration(migrations.Migration):
                     "origin",
                     models.CharField(
                         choices=[
-                            ("api", "Api"),
+                            ("api", "API"),
                             ("tool", "Tool"),
                             ("hook", "Hook"),
                             ("page", "Page"),

@@ -15,10 +15,10 @@ class ContextBundle(TenantModel):
     """`items` are {kind, id, title, score, reason, tokens, from, to}: what stands in text[from:to]."""
 
     class Origin(models.TextChoices):
-        API = "api"
-        TOOL = "tool"
-        HOOK = "hook"
-        PAGE = "page"
+        API = "api", "API"
+        TOOL = "tool", "Tool"
+        HOOK = "hook", "Hook"
+        PAGE = "page", "Page"
 
     project = models.ForeignKey(
         "frames.Project", on_delete=models.CASCADE, related_name="contexts", db_constraint=False

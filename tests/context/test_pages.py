@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 
 from search.context.compile import compile_context, items_of
+from search.context.forgetting import forget_old
 from search.models import ContextBundle, ContextMark
 from stackmemory.lib.tenancy import workspace_scope
 from tests.pages import few_queries
@@ -114,3 +117,18 @@ def test_private_bundles_are_their_owner_s_and_other_teams_see_none(
         robot = compile_context(actor=run.actor, project=run.store.project, query="zebra")
     assert robot.session is None
     assert login(alice).get(url("context", robot.pk)).status_code == 200
+
+
+def test_old_ones_are_let_go_and_marks_stay(run, login, alice, settings):
+    run.store.anchor("Rule", "CONSTRAINT")
+    old, young = run.given(), run.given()
+    item = next(items_of(old))
+    login(alice).post(url("context-mark", old.pk), {"item": item.id, "useful": "yes"})
+    past = timezone.now() - timedelta(days=181)
+    ContextBundle.unscoped.filter(pk=old.pk).update(created_at=past)
+    settings.CONTEXT_DAYS = 0
+    assert forget_old() == 0
+    settings.CONTEXT_DAYS = 180
+    assert forget_old() == 1
+    assert ContextBundle.unscoped.get() == young
+    assert ContextMark.unscoped.get().bundle is None
