@@ -18,6 +18,7 @@ from frames.models import AgentSession, Frame, Project, Revision
 from frames.reach import frames_of
 from frames.scoring import Weights, frame_score
 from frames.signals import changed
+from frames.summarising import ask_for_summaries
 from frames.telling import tell_frames
 from stackmemory.lib.refusal import Conflict, Forbidden, Refusal
 from stackmemory.lib.uuid7 import uuid7
@@ -212,6 +213,7 @@ def close_frame(
     _close(frame, now, weights)
     changed(actor.workspace, "frame", [each.pk for each in (*closing, frame)])
     tell_frames(actor.workspace, "closed", [*closing, frame])
+    ask_for_summaries(actor.workspace, [*closing, frame])
     return [*closing, frame]
 
 

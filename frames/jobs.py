@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from frames import summarising
 from frames.models import Frame, Project, Transfer
 from frames.scoring import rescore as score_again
 from frames.transfer.upload import run_upload
@@ -22,6 +23,12 @@ def run_import(workspace_id: str, transfer_id: str) -> None:
         )
     if transfer is not None:
         run_upload(transfer)
+
+
+def summarise(workspace_id: str, frame_id: str) -> None:
+    workspace = Workspace.objects.filter(pk=workspace_id, deleted_at=None).first()
+    if workspace is not None:
+        summarising.summarise(workspace, UUID(frame_id))
 
 
 def score_missing() -> None:

@@ -111,6 +111,12 @@ class Frame(TenantModel):
                 condition=models.Q(parent=None),
                 name="frame_roots",
             ),
+            # what returned last in a project
+            models.Index(
+                fields=["project", "-closed_at", "-id"],
+                condition=models.Q(closed_at__isnull=False),
+                name="frame_closed",
+            ),
             # one tree, or several
             models.Index(fields=["root_id", "started_at", "id"], name="frame_tree"),
             # what is going on in the workspace now

@@ -23,6 +23,12 @@ from frames.reach import anchors_of, frames_of
 from workspaces.actor import Actor
 
 MOST_OPEN = 500
+# What is told of an anchor: without the long texts of its frame.
+OF_ANCHOR = (
+    "id", "workspace_id", "project_id", "frame_id", "type", "text", "priority", "pinned",
+    "noted_at", "superseded_by_id", "frame__workspace_id", "frame__visibility", "frame__owner_id",
+    "frame__session_id", "frame__closed_at", "frame__state",
+)  # fmt: skip
 TIMES, KEYS = ("closed_at",), ("owner_id",)
 
 
@@ -68,7 +74,7 @@ class Moment:
         if ids is not None:
             frames = frames.filter(pk__in=ids)
         if self.at is None:
-            frames = frames.exclude(closed_at=None)
+            frames = frames.filter(closed_at__isnull=False)
         else:  # had closed, and perhaps was opened again since
             later = Revision.objects.in_workspace(self.actor.workspace).filter(
                 kind="frame", valid_to__gt=self.at
@@ -76,8 +82,8 @@ class Moment:
             reopened = Q(pk__in=later.values("object_id"), started_at__lte=self.at)
             frames = frames.filter(Q(closed_at__lte=self.at) | reopened)
         if ids is None:
-            when = Coalesce("closed_at", "started_at").desc()
-            frames = frames.exclude(type="session").order_by(when, "-id")[:most]
+            when = Coalesce("closed_at", "started_at") if self.at else F("closed_at")
+            frames = frames.exclude(type="session").order_by(when.desc(), "-id")[:most]
         return [frame for frame in self.frames(frames) if not frame.is_open and frame.digest_text]
 
     def anchors(self, *wanted: Q, most: int) -> list[Anchor]:
@@ -89,9 +95,8 @@ class Moment:
             anchors = anchors.alias(
                 over=Coalesce("superseded_at", F("superseded_by__noted_at"))
             ).filter(Q(superseded_by=None) | Q(over__gt=self.at), noted_at__lte=self.at)
-        anchors = anchors.select_related("frame").order_by(
-            "-pinned", "-priority", "-noted_at", "-id"
-        )
+        anchors = anchors.select_related("frame").only(*OF_ANCHOR)
+        anchors = anchors.order_by("-pinned", "-priority", "-noted_at", "-id")
         found: list[Anchor] = self._as_they_were("anchor", list(anchors[:most]))
         if self.at is None:
             return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from search.context.gather import Candidate
@@ -66,10 +67,7 @@ def pack(
     }
     if not candidates:
         return Packed()
-    texts = {
-        section.name: [_line(each, section) for each in ranked[section.name]]
-        for section in SECTIONS
-    }
+    texts = {section.name: _Lines(ranked[section.name], section) for section in SECTIONS}
     kept = _chosen(texts, budget - count(head + "\n"), most)
     while True:
         packed = _written(ranked, texts, kept, head, slug, budget)
@@ -81,14 +79,32 @@ def pack(
         kept[name] -= 1
 
 
-def _line(each: Candidate, section: Section) -> str:
-    return f"- {shortened(each.text, section.longest)}\n"
+class _Lines:
+    """The lines of a section and their tokens, each made when it is looked at: most never are."""
+
+    def __init__(self, candidates: Sequence[Candidate], section: Section) -> None:
+        self.candidates, self.section = candidates, section
+        self.made: list[tuple[str, int]] = []
+
+    def __len__(self) -> int:
+        return len(self.candidates)
+
+    def __getitem__(self, number: int) -> tuple[str, int]:
+        while len(self.made) <= number:
+            each = self.candidates[len(self.made)]
+            line = f"- {shortened(each.text, self.section.longest)}\n"
+            self.made.append((line, count(line)))
+        return self.made[number]
 
 
-def _chosen(texts: dict[str, list[str]], room: int, most: int | None) -> dict[str, int]:
+@cache
+def _heads() -> dict[str, int]:
+    return {section.name: count(f"\n{section.heading}\n") for section in SECTIONS}
+
+
+def _chosen(texts: dict[str, _Lines], room: int, most: int | None) -> dict[str, int]:
     """Of each section how many, the best of it."""
-    costs = {name: [count(line) for line in lines] for name, lines in texts.items()}
-    heads = {section.name: count(f"\n{section.heading}\n") for section in SECTIONS}
+    heads = _heads()
     free = room - min(int(room * FOR_POINTERS), POINTERS)
     kept = {section.name: 0 for section in SECTIONS}
     left = most if most is not None else sum(map(len, texts.values()))
@@ -96,9 +112,10 @@ def _chosen(texts: dict[str, list[str]], room: int, most: int | None) -> dict[st
     for sure in (True, False):
         for section in SECTIONS:
             name = section.name
-            used = sum(costs[name][: kept[name]]) + (heads[name] if kept[name] else 0)
-            while kept[name] < len(costs[name]) and left > 0:
-                cost = costs[name][kept[name]] + (0 if kept[name] else heads[name])
+            lines = texts[name]
+            used = sum(lines[n][1] for n in range(kept[name])) + (heads[name] if kept[name] else 0)
+            while kept[name] < len(lines) and left > 0:
+                cost = lines[kept[name]][1] + (0 if kept[name] else heads[name])
                 if spent + cost > free or (sure and used + cost > room * section.share):
                     break
                 kept[name] += 1
@@ -107,28 +124,20 @@ def _chosen(texts: dict[str, list[str]], room: int, most: int | None) -> dict[st
 
 
 def _written(
-    ranked: dict[str, list[Candidate]], texts: dict[str, list[str]], kept: dict[str, int],
+    ranked: dict[str, list[Candidate]], texts: dict[str, _Lines], kept: dict[str, int],
     head: str, slug: str, budget: int,
 ) -> Packed:  # fmt: skip
     packed = Packed(f"{head}\n")
     for section in SECTIONS:
-        chosen = list(zip(ranked[section.name], texts[section.name], strict=True))
-        chosen = chosen[: kept[section.name]]
+        chosen = [
+            (ranked[section.name][n], *texts[section.name][n]) for n in range(kept[section.name])
+        ]
         if section.name == "path":
-            chosen.sort(key=lambda pair: pair[0].score)  # from the root
+            chosen.sort(key=lambda row: row[0].score)  # from the root
         if chosen:
             packed.text += f"\n{section.heading}\n"
-        for each, line in chosen:
-            _add(
-                packed,
-                section.name,
-                each.kind,
-                str(each.id),
-                each.title,
-                each.score,
-                each.reason,
-                line,
-            )
+        for each, line, tokens in chosen:
+            _add(packed, section.name, each, line, tokens, each.title, each.reason)
             packed.private |= each.private
     if not packed.items:
         return Packed()
@@ -154,20 +163,18 @@ def _point(
         packed.text += heading
         started = True
         why = f"{len(left)} of {len(ranked[section.name])} did not fit; this is the best of them"
-        best = left[0]
-        _add(packed, "pointers", best.kind, str(best.id), what, best.score, why, line)
+        _add(packed, "pointers", left[0], line, count(line), what, why)
 
 
 def _add(
-    packed: Packed, section: str, kind: str, id_: str, title: str, score: float, reason: str,
-    line: str,
-) -> None:  # fmt: skip
+    packed: Packed, section: str, each: Candidate, line: str, tokens: int, title: str, reason: str
+) -> None:
     start = len(packed.text) + 2  # after the dash
     packed.text += line
     packed.items.append(
         {
-            "section": section, "kind": kind, "id": id_, "title": title[:200],
-            "score": round(score, 4), "reason": reason, "tokens": count(line),
+            "section": section, "kind": each.kind, "id": str(each.id), "title": title[:200],
+            "score": round(each.score, 4), "reason": reason, "tokens": tokens,
             "from": start, "to": len(packed.text) - 1,
         }
     )  # fmt: skip

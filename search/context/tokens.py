@@ -28,6 +28,8 @@ def count(text: str) -> int:
 
 def shortened(text: str, most: int) -> str:
     """The text, or as much of its beginning as `most` tokens hold, with a mark that it goes on."""
+    if len(text) * 4 <= most:
+        return text  # no character has more bytes, no byte more tokens
     head = text[: most * 40]  # what is longer than that is cut anyhow
     tokens = _encoding().encode_ordinary(head)
     if len(tokens) <= most and len(head) == len(text):
