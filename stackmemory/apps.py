@@ -4,7 +4,7 @@ from django.apps import AppConfig, apps
 from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate, pre_migrate
 
-from stackmemory import checks, isolation_checks, schedules
+from stackmemory import checks, isolation_checks, read_only, schedules
 from stackmemory.lib import guards, row_security, tenancy
 
 __all__ = ["StackMemoryConfig", "checks", "isolation_checks"]
@@ -21,6 +21,7 @@ class StackMemoryConfig(AppConfig):
 
     def ready(self) -> None:
         connection_created.connect(tenancy.step_down, dispatch_uid="stackmemory.step_down")
+        connection_created.connect(read_only.freeze, dispatch_uid="stackmemory.freeze")
         post_migrate.connect(
             secure, sender=apps.get_app_config("frames"), dispatch_uid="stackmemory.secure"
         )

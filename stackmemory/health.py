@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import NamedTuple
 
+from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
@@ -52,6 +53,7 @@ def readyz() -> HttpResponse:
     return JsonResponse(
         {
             "status": "not ready" if found else "ready",
+            "read_only": settings.READ_ONLY,
             "problems": [problem._asdict() for problem in found],
         },
         status=503 if found else 200,

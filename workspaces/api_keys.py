@@ -22,6 +22,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import models, transaction
 from django.http import HttpRequest
 from django.utils import timezone
@@ -106,7 +107,7 @@ def recognised(text: str) -> Iterator[ApiKey | None]:
 def note_use(key: ApiKey) -> None:
     """Remember that the key was used: at most one write a minute, which never undoes a revocation."""
     now = timezone.now()
-    if key.last_used_at and now - key.last_used_at < LAST_USED_EVERY:
+    if settings.READ_ONLY or (key.last_used_at and now - key.last_used_at < LAST_USED_EVERY):
         return
     ApiKey.objects.in_workspace(key.workspace).filter(pk=key.pk).filter(
         models.Q(last_used_at=None) | models.Q(last_used_at__lte=now - LAST_USED_EVERY)

@@ -74,6 +74,8 @@ class RequestCounter:
         with self._lock:
             counts, self._counts = self._counts, Counter()
             self._written = time.monotonic()
+        if settings.READ_ONLY:
+            return
         there = Workspace.objects.live().in_bulk({workspace_id for workspace_id, _ in counts})
         for (workspace_id, project_id), amount in counts.items():
             if workspace := there.get(workspace_id):

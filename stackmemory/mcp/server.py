@@ -8,6 +8,7 @@ from contextlib import ExitStack, suppress
 from http import HTTPStatus
 
 import msgspec
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django_mcpz.jsonrpc import INVALID_REQUEST, error_response
 from django_mcpz.server import MCPServer
@@ -19,6 +20,7 @@ from stackmemory.lib.bodies import read_body
 from stackmemory.lib.refusal import Refusal
 from stackmemory.lib.tenancy import workspace_scope
 from stackmemory.mcp.choices import projects_to_choose
+from stackmemory.read_only import ReadOnly
 
 INSTRUCTIONS = """\
 StackMemory is the memory this team's people and agents share: work is a call stack of frames, each
@@ -57,6 +59,8 @@ def allow(request: HttpRequest) -> HttpResponse | None:
         actor.require("read")
         read_body(request, MOST_BYTES)
         _mend(request)
+        if settings.READ_ONLY and not _only_reads(request):
+            raise ReadOnly
         scope: ExitStack = request.scope_stack  # type: ignore[attr-defined]
         scope.enter_context(workspace_scope(actor.workspace.pk, reading=_only_reads(request)))
         named: str = request.mcp_project_slug  # type: ignore[attr-defined]

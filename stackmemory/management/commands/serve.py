@@ -19,7 +19,9 @@ class Command(BaseCommand):
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        supervisor = Supervisor([web(os.environ), worker(os.environ)], self.stderr.write)
+        # A worker writes; a read-only installation has none.
+        services = [web(os.environ), *([] if settings.READ_ONLY else [worker(os.environ)])]
+        supervisor = Supervisor(services, self.stderr.write)
         if supervisor.run(is_ready=lambda: True, when_ready=lambda: None):
             raise CommandError("Web and worker have stopped. The reason is in the lines above.")
 
