@@ -255,6 +255,7 @@ CONTENT_SECURITY_POLICY = {
 # Streams of news that one key or person may hold open in each web process.
 LIVE_STREAMS = env.int("LIVE_STREAMS", default=20)
 
+# While it is being moved (docs/moving.md): whatever writes is answered 503, reading goes on.
 READ_ONLY = env.bool("READ_ONLY", default=False)
 # Requests are counted in memory and written this often; 0 leaves it to whoever calls flush().
 USAGE_FLUSH_SECONDS = env.int("USAGE_FLUSH_SECONDS", default=60)
@@ -306,6 +307,11 @@ EMBEDDINGS_URL = env.str("EMBEDDINGS_URL", default="https://api.openai.com/v1")
 EMBEDDINGS_KEY = env.str("EMBEDDINGS_KEY", default="")
 EMBEDDINGS_MODEL = env.str("EMBEDDINGS_MODEL", default="text-embedding-3-small")
 EMBEDDINGS_DIMENSION = env.int("EMBEDDINGS_DIMENSION", default=1536)
+# openai: closed frames get a summary by an endpoint of that kind; none: digests are counted alone.
+SUMMARIES = env.str("SUMMARIES", default="none")
+SUMMARIES_URL = env.str("SUMMARIES_URL", default="https://api.openai.com/v1")
+SUMMARIES_KEY = env.str("SUMMARIES_KEY", default="")
+SUMMARIES_MODEL = env.str("SUMMARIES_MODEL", default="gpt-4o-mini")
 # For so many days it can be read what an agent was given; 0 is for ever.
 CONTEXT_DAYS = env.int("CONTEXT_DAYS", default=180)
 
