@@ -19,6 +19,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from frames import partitions
+from stackmemory.metrics import metrics
 
 logger = logging.getLogger(__name__)
 
@@ -40,15 +41,15 @@ class ProbeMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        answer = {"/healthz": healthz, "/readyz": readyz}.get(request.path_info)
-        return answer() if answer else self.get_response(request)
+        answer = ANSWERS.get(request.path_info)
+        return answer(request) if answer else self.get_response(request)
 
 
-def healthz() -> HttpResponse:
+def healthz(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"status": "alive"}, headers={"Cache-Control": "no-store"})
 
 
-def readyz() -> HttpResponse:
+def readyz(request: HttpRequest) -> HttpResponse:
     found = problems()
     return JsonResponse(
         {
@@ -59,6 +60,13 @@ def readyz() -> HttpResponse:
         status=503 if found else 200,
         headers={"Cache-Control": "no-store"},
     )
+
+
+ANSWERS: dict[str, Callable[[HttpRequest], HttpResponse]] = {
+    "/healthz": healthz,
+    "/readyz": readyz,
+    "/metrics": metrics,
+}
 
 
 def problems() -> list[Problem]:

@@ -6,7 +6,9 @@ gunicorn reads these names as its settings; WEB_CONCURRENCY (processes) is its o
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import tempfile
 import warnings
 from typing import Any
 
@@ -23,8 +25,26 @@ keepalive = 5
 WAITING = 2048
 # The heartbeat is a file; on a slow disk it would stall.
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None
+# Where the processes count together, for /metrics; ours, and gone with us, unless one is named.
+counts = os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")
+if not counts:
+    counts = tempfile.mkdtemp(prefix="stackmemory-metrics-", dir=worker_tmp_dir)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = counts
 control_socket_disable = True
 accesslog = "-" if os.environ.get("ACCESS_LOG") == "1" else None
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """What a process counted stays; what it was (streams open, listening) ends with it."""
+    # Imported before the folder is named, it would have every process count for itself.
+    from prometheus_client.multiprocess import mark_process_dead
+
+    mark_process_dead(worker.pid)
+
+
+def on_exit(server: Any) -> None:
+    if os.path.basename(counts).startswith("stackmemory-metrics-"):
+        shutil.rmtree(counts, ignore_errors=True)
 
 
 def post_worker_init(worker: Any) -> None:

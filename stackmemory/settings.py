@@ -103,6 +103,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "stackmemory.health.ProbeMiddleware",
+    "stackmemory.metrics.MeasureMiddleware",
     "stackmemory.answers.AnswerMiddleware",
     "stackmemory.read_only.ReadOnlyMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -257,6 +258,9 @@ LIVE_STREAMS = env.int("LIVE_STREAMS", default=20)
 
 # While it is being moved (docs/moving.md): whatever writes is answered 503, reading goes on.
 READ_ONLY = env.bool("READ_ONLY", default=False)
+# Streams of news that one key or person may hold open in each web process.
+LIVE_STREAMS = env.int("LIVE_STREAMS", default=20)
+
 # Requests are counted in memory and written this often; 0 leaves it to whoever calls flush().
 USAGE_FLUSH_SECONDS = env.int("USAGE_FLUSH_SECONDS", default=60)
 
@@ -314,6 +318,13 @@ SUMMARIES_KEY = env.str("SUMMARIES_KEY", default="")
 SUMMARIES_MODEL = env.str("SUMMARIES_MODEL", default="gpt-4o-mini")
 # For so many days it can be read what an agent was given; 0 is for ever.
 CONTEXT_DAYS = env.int("CONTEXT_DAYS", default=180)
+
+# --- Metrics ---------------------------------------------------------------------------------
+# /metrics answers whoever shows the token, or connects from one of the networks.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+METRICS_NETWORKS = env.list(
+    "METRICS_NETWORKS", default=[] if PRODUCTION else ["127.0.0.0/8", "::1/128"]
+)
 
 # --- Logs -------------------------------------------------------------------------------------
 LOGGING = {

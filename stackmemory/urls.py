@@ -8,12 +8,14 @@ from stackmemory.api import urls as api_urls
 from stackmemory.connect import hook_script
 from stackmemory.live.views import page_stream
 from stackmemory.mcp.views import endpoint as mcp
+from stackmemory.operations_page import operations
 
 # Operators log in where everybody does: with throttling and the second factor.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 urlpatterns = [
     path("account/", include("allauth.urls")),
+    path("admin/operations/", admin.site.admin_view(operations), name="operations"),
     path("admin/", admin.site.urls),
     path("api/v1/", api_urls()),
     path("connect/stackmemory-hook.py", hook_script, name="hook-script"),

@@ -43,6 +43,8 @@ ROUTES: dict[str, dict[str, str]] = {
     "mcp-project": post("key"),
     # news of a workspace as they happen
     "stream": get("read"),
+    "frames:now": get("read"),
+    "operations": get("staff"),
     # workspaces/urls.py: people
     "workspaces:start": get("person"),
     "workspaces:list": get("person"),

@@ -134,7 +134,7 @@ def test_every_route_says_who_may_use_it():
     assert not missing, "say in tests/access.py who may use these"
     assert not known - {route.name for route in ALL}, "these routes are gone"
     asked = {level for asks in ROUTES.values() for level in asks.values()}
-    assert asked <= {"public", "person", "own", "key"} | PERMISSIONS["owner"]
+    assert asked <= {"public", "person", "own", "key", "staff"} | PERMISSIONS["owner"]
 
 
 @named([route for route in ALL if route not in INSIDE and not route.name.startswith("api:")])

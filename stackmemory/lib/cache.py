@@ -19,6 +19,8 @@ from typing import Any
 from django.core.cache.backends.base import DEFAULT_TIMEOUT, BaseCache
 from django.db import connection
 
+from stackmemory.lib.measures import cache_reads
+
 TABLE = "stackmemory_cacheentry"
 SMALLEST, LARGEST = -(2**63), 2**63 - 1
 ALIVE = f"({TABLE}.expires IS NULL OR {TABLE}.expires > %s)"
@@ -45,6 +47,7 @@ class DatabaseCache(BaseCache):
 
     def get(self, key: str, default: Any = None, version: int | None = None) -> Any:
         row = _one(GET, [self._key(key, version), time.time()])
+        cache_reads.labels("yes" if row else "no").inc()
         return _load(row) if row else default
 
     def get_many(self, keys: Iterable[str], version: int | None = None) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from django.conf import settings
 from django.db import connections
 from django.db.utils import Error
 
+from stackmemory.lib import measures
 from stackmemory.lib.database_url import database_settings
 
 logger = logging.getLogger(__name__)
@@ -37,12 +38,11 @@ Missed = Callable[[], Awaitable[None]]
 
 
 class Listener:
-    """Runs until it is cancelled. `connected` says whether it hears now; `cuts` counts losses."""
+    """Runs until it is cancelled. `connected` says whether it hears now."""
 
     def __init__(self, channel: str, heard: Heard, missed: Missed) -> None:
         self.channel, self.heard, self.missed = channel, heard, missed
         self.connected = False
-        self.cuts = 0
 
     async def run(self) -> None:
         """Listen; after a failure, again, waiting a little longer each time up to LONGEST_WAIT."""
@@ -51,8 +51,8 @@ class Listener:
             try:
                 await self._listen()
             except (Error, psycopg.Error, sqlite3.Error, OSError, TimeoutError) as problem:
-                self.cuts += self.connected
                 if self.connected:
+                    measures.listener_cuts.inc()
                     wait = FIRST_WAIT
                 logger.warning(
                     "The listener lost the database (%s); trying again in %.1f s",
@@ -60,6 +60,8 @@ class Listener:
                     wait,
                 )
             finally:
+                if self.connected:
+                    measures.listeners.dec()
                 self.connected = False
             await asyncio.sleep(wait)
             wait = min(wait * 2, LONGEST_WAIT)
@@ -69,6 +71,7 @@ class Listener:
 
     async def _is_connected(self) -> None:
         self.connected = True
+        measures.listeners.inc()
         await self.missed()
         logger.info("The listener hears the database")
 

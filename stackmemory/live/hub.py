@@ -111,7 +111,6 @@ class Hub:
         self.rooms: dict[uuid.UUID, Room] = {}
         self.listener: Listener | None = None
         self.closing = False
-        self.delivered = 0
         self.people: Counter[str] = Counter()
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None

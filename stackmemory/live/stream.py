@@ -18,6 +18,7 @@ from django.db.utils import Error
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
+from stackmemory.lib import measures
 from stackmemory.lib.refusal import Refusal
 from stackmemory.live.hub import Reader, hub, in_thread
 from stackmemory.live.passes import Pass, still_holds
@@ -99,6 +100,7 @@ async def _lines(given: Pass, position: int | None) -> AsyncIterator[bytes]:
     if hub.closing:
         return
     reader = Reader(given.workspace, given.admits)
+    measures.streams.inc()
     try:
         await hub.join(reader)
         async for chunk in _told(reader, given, position):
@@ -108,6 +110,7 @@ async def _lines(given: Pass, position: int | None) -> AsyncIterator[bytes]:
         logger.warning("A stream ends because the database does not answer", exc_info=True)
         yield event("bye", {"reason": "busy"})
     finally:
+        measures.streams.dec()
         hub.leave(reader)
 
 
@@ -136,7 +139,7 @@ async def _told(reader: Reader, given: Pass, position: int | None) -> AsyncItera
             yield written(await reader.read_on())
             continue
         if fresh := reader.take():
-            hub.delivered += len(fresh)
+            measures.delivered.inc(len(fresh))
             yield written(fresh)
         elif not await reader.wait(HEARTBEAT):
             quiet += 1

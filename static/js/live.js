@@ -202,4 +202,7 @@
   window.addEventListener("pagehide", close);
   window.addEventListener("pageshow", (event) => { if (event.persisted) { open(); soon(); } });
   if (!document.hidden) open();
+  // What goes by the clock, as a rate that falls: [data-live-every="SECONDS"].
+  const every = Math.min(...regions.map((region) => Number(region.dataset.liveEvery) || Infinity));
+  if (every < Infinity) setInterval(soon, every * 1000);
 })();

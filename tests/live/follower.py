@@ -6,6 +6,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -45,10 +46,8 @@ class Follower:
 
     def __exit__(self, *error: object) -> None:
         if self._socket is not None:
-            try:
+            with suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
         self._thread.join(PATIENCE)
 
     @property
@@ -66,14 +65,11 @@ class Follower:
         return self.until(lambda f: bool(f.told) or f.status not in (0, 200))
 
     def _read(self) -> None:
-        try:
+        with suppress(OSError, ValueError):  # closed by one of the two
             self._follow()
-        except (OSError, ValueError):
-            pass  # closed by one of the two
-        finally:
-            with self._news:
-                self.over = True
-                self._news.notify_all()
+        with self._news:
+            self.over = True
+            self._news.notify_all()
 
     def _follow(self) -> None:
         address = urlsplit(self.url)

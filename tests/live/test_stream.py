@@ -124,6 +124,10 @@ def test_streams_are_counted_and_places_given_back(house, follow):
     open_ones = [follow("reader") for _ in range(41)]
     refused = [one for one in open_ones if one.status == 429]
     assert refused
+    told = house.post(b"", path="/metrics", method="GET").text
+    assert f"stackmemory_streams {len(open_ones) - len(refused)}.0" in told
+    assert "stackmemory_listeners 2.0" in told
+    assert 'stackmemory_requests_total{method="GET",route="/api/v1/stream",status="429"}' in told
     for one in open_ones:
         one.__exit__()
     assert [follow("reader").status for _ in range(2)] == [200, 200]

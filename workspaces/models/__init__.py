@@ -7,6 +7,7 @@ from workspaces.models.login_attempts import AttemptLimit, LoginAttempts
 from workspaces.models.login_place import LoginPlace
 from workspaces.models.membership import Membership
 from workspaces.models.news import News
+from workspaces.models.pulse import History, Pulse
 from workspaces.models.tenant import (
     TenantManager,
     TenantModel,
@@ -24,6 +25,7 @@ __all__ = [
     "Audit",
     "AuditHead",
     "Bucket",
+    "History",
     "IdempotencyKey",
     "Invitation",
     "Limit",
@@ -33,6 +35,7 @@ __all__ = [
     "Membership",
     "News",
     "PlanLimit",
+    "Pulse",
     "Spending",
     "TenantManager",
     "TenantModel",
