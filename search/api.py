@@ -63,6 +63,7 @@ class HitOut(Out):
     superseded: bool
     pinned: bool
     reasons: list[str] = Field(description="Why it is here.")
+    group: str = Field(description="The heading it stands under, with `+group:`; else empty.")
     url: str = Field(description="The page it is on, for people.")
 
 
@@ -86,7 +87,9 @@ class SearchOut(Out):
     total: int = Field(description="How many fit, of those looked at closely.")
     understood: Understood
     suggestions: list[str] = Field(description="How to refine it.")
-    facets: dict[str, list[FacetOut]]
+    facets: dict[str, list[FacetOut]] = Field(
+        description="How many of those looked at closely there are of each project, kind …"
+    )
 
 
 @router.get("/search", response=SearchOut, summary="Search")
@@ -148,5 +151,6 @@ def hit_out(slug: str, hit: Hit, answer: Answer) -> HitOut | IdOut:
         superseded=document.superseded,
         pinned=document.pinned,
         reasons=hit.reasons,
+        group=hit.group,
         url=absolute(place_of(document, slug)),
     )

@@ -14,6 +14,7 @@ from django.utils import timezone
 from frames.models import Project
 from search.backends import Filters
 from search.filtering import file_pattern
+from search.grouping import grouped
 from search.models import Document
 from search.query import Person, Query, Who, parse
 from search.query.asked import MOST
@@ -111,6 +112,8 @@ def ask(
     for word, near in found.meant.items():
         answer.query.note(f"{word} → {listed(near)}")
     answer.hits = _sorted(found.hits, chosen.sort or query.sort)
+    if query.group:
+        answer.hits = grouped(answer.hits, query.group, now)
     if query.format == "full":
         _read_whole(actor, answer.hits)
     answer.total = len(found.pool)
@@ -161,14 +164,28 @@ def _filters(query: Query, chosen: Chosen, projects: dict[str, Project], now: da
     if chosen.project:
         ours = projects.get(chosen.project)
         filters = filters._replace(projects=[ours.pk if ours else UUID(int=0)])
-    if chosen.kind:
-        filters = filters._replace(kinds=[chosen.kind])
-    if chosen.type:
-        filters = filters._replace(types=[chosen.type.lower()])
+    filters = _kinds_and_types(filters, query, chosen)
     if chosen.person:
         filters = filters._replace(people=[_uuid(chosen.person)], names=None)
     if days := {name: days for name, _, days in AGES}.get(chosen.age):
         filters = filters._replace(since=now - timedelta(days=days))
+    return filters
+
+
+def _kinds_and_types(filters: Filters, query: Query, chosen: Chosen) -> Filters:
+    """Those asked for, both held to; `+type:decision,frame` is either, and of these what was picked."""
+    either = query.kinds_or_types
+    if either and not query.kinds:
+        if not chosen.kind and not chosen.type:
+            return filters._replace(kinds=either, either=True)
+        if chosen.kind in either:
+            filters = filters._replace(types=None)
+        elif not chosen.kind and chosen.type.lower() not in query.types:
+            filters = filters._replace(kinds=either)
+    if chosen.kind:
+        filters = filters._replace(kinds=[chosen.kind])
+    if chosen.type:
+        filters = filters._replace(types=[chosen.type.lower()])
     return filters
 
 

@@ -25,7 +25,7 @@ def filtered(workspace: Workspace, filters: Filters) -> QuerySet[Document]:
     documents = documents.filter(seen | Q(private_to=filters.person) if filters.person else seen)
     for lookup, value in (
         ("project__in", filters.projects),
-        ("kind__in", filters.kinds),
+        ("kind__in", None if filters.either else filters.kinds),
         ("at__gte", filters.since),
         ("at__lt", filters.until),
         ("is_open", filters.is_open),
@@ -34,7 +34,11 @@ def filtered(workspace: Workspace, filters: Filters) -> QuerySet[Document]:
     ):
         if value is not None:
             documents = documents.filter(**{lookup: value})
-    for lookup, values in (("type__iexact", filters.types), ("text__iregex", filters.files)):
+    types = None if filters.either else filters.types
+    if filters.either:
+        kinds = Q(kind__in=filters.kinds or ())
+        documents = documents.filter(kinds | _any("type__iexact", filters.types or ()))
+    for lookup, values in (("type__iexact", types), ("text__iregex", filters.files)):
         if values is not None:
             documents = documents.filter(_any(lookup, values))
     if filters.people is not None or filters.names is not None:

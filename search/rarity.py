@@ -15,10 +15,11 @@ from workspaces.models import Workspace
 
 # A word in more than this share of the documents finds nothing by itself; of large workspaces
 # the words are looked for, rarest first, that stand in so many documents together.
-COMMON, ENOUGH = 0.25, 6_000
+COMMON, ENOUGH = 0.25, 4_000
 # Counts of workspaces with more documents than this are remembered for a while.
 LARGE, REMEMBERED, SECONDS = 5_000, 20_000, 300.0
-MOST_COUNTED = 80_000
+# Nobody counts further than this: a word in more documents is taken for a common one.
+MOST_COUNTED = 10_000
 _known: OrderedDict[Any, tuple[float, int]] = OrderedDict()
 
 
@@ -32,20 +33,25 @@ def rarities(
 
     `counted` keeps the counts for who asks again at once.
     """
-    here = {} if counted is None else counted
+    here: dict[Any, int] = {} if counted is None else counted
     where = (workspace.pk, tuple(projects) if projects is not None else None)
-    total = here.get(where, _remembered(where))
+    size = here.get(where, _remembered(where))
     known = {word: here.get((*where, word), _remembered((*where, word))) for word in query}
     counts = {word: n for word, n in known.items() if n is not None}
     missing = [word for word in query if word not in counts]
-    if missing or total is None:
-        # Counting further than a share would tell nothing: such words are common.
-        most = max(2_000, int((total or MOST_COUNTED) * COMMON) + 1)
-        new, counted = backend().word_counts(
-            workspace, missing, projects, most, with_total=total is None
+    total = size or 0
+    if missing or size is None:
+        # Counting further than a share would tell nothing, either: such words are common.
+        most = MOST_COUNTED if size is None else max(2_000, int(total * COMMON) + 1)
+        most = min(most, MOST_COUNTED)
+        new, there = backend().word_counts(
+            workspace, missing, projects, most, with_total=size is None
         )
-        total = counted if total is None else total
-        counts |= {word: new.get(word, 0) for word in missing}
+        total = there if size is None else size
+        common = max(most, int(total * COMMON) + 1)
+        counts |= {
+            word: new.get(word, 0) if new.get(word, 0) < most else common for word in missing
+        }
         here[where] = total
         here |= {(*where, word): counts[word] for word in missing}
         if total > LARGE:

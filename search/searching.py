@@ -28,7 +28,7 @@ BY_TEXT, BY_VECTOR = 100, 50
 # What a word counts that was looked for in the place of a mistyped one.
 GUESSED = 0.8
 # So many of the best are read in full.
-CLOSELY = 60
+CLOSELY = 40
 # So much of a text is read to show and to compare.
 HEAD = 2_000
 # What is read of the others.

@@ -28,6 +28,8 @@ class Hit:
     likeness: float | None = None
     neighbour_of: bool = False
     reasons: list[str] = field(default_factory=list)
+    # The heading it stands under, where hits were asked for in groups.
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True)

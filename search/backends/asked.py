@@ -10,8 +10,8 @@ from uuid import UUID
 class Filters(NamedTuple):
     """What a candidate must be; None stands for anything.
 
-    `people` and `names` (lower case, of who speaks) are alternatives, and so are `kinds` and `types`;
-    `files` are regular expressions of search/filtering.py.
+    `people` and `names` (lower case, of who speaks) are alternatives; so are `kinds` and `types`
+    with `either`. `files` are regular expressions (search/filtering.py).
     """
 
     person: UUID | None = None
@@ -26,6 +26,7 @@ class Filters(NamedTuple):
     least: float | None = None
     most: float | None = None
     files: list[str] | None = None
+    either: bool = False
 
 
 class Where(NamedTuple):

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from workspaces.models import Workspace
 
 HAS_NEAR_INDEXES = True
-# How far an index is walked, until the transaction ends: so many are kept in sight, and on past them until enough pass the
-# filters or so many were looked at.
+# How far an index is walked; and that it is, for the planner cannot know how few are looked at.
 WALK = (
     "SELECT set_config('hnsw.ef_search', '200', true),"
     " set_config('hnsw.iterative_scan', 'relaxed_order', true),"
-    " set_config('hnsw.max_scan_tuples', '6000', true)"
+    " set_config('hnsw.max_scan_tuples', '6000', true), set_config('enable_sort', 'off', true)"
 )
+WALKED = "SELECT set_config('enable_sort', 'on', true)"
 
 
 def word_counts(
@@ -51,11 +51,12 @@ def by_text(
     """The documents that hold the weightiest words."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id FROM search_candidates(%s, %s, %s, %s::uuid[], %s, %s, %s, %s, %s::uuid[],"
-            " %s, %s, %s, %s, %s, %s)",
+            "SELECT id FROM search_candidates(%s::tsquery, %s, %s, %s, %s::uuid[], %s, %s, %s, %s,"
+            " %s, %s::uuid[], %s, %s, %s, %s, %s, %s)",
             [
-                list(weights), list(weights.values()), filters.person, filters.projects,
-                filters.kinds, filters.types, filters.since, filters.until, filters.people,
+                " | ".join(map(_quoted, weights)), list(weights), list(weights.values()),
+                filters.person, filters.projects, filters.kinds, filters.types,
+                filters.either, filters.since, filters.until, filters.people,
                 filters.names, filters.is_open, filters.least, filters.most, filters.files, most,
             ],
         )  # fmt: skip
@@ -108,6 +109,7 @@ def _walked(
             [_text(vector), where.model, workspace.pk, *parameters, _text(vector), most],
         )
         found = cursor.fetchall()
+        cursor.execute(WALKED)
     return sorted(found, key=lambda row: (-row[1], row[0]))
 
 
@@ -172,8 +174,8 @@ def conditions(filters: Filters) -> tuple[str, list[Any]]:
     parameters: list[Any] = [filters.person]
     clauses: tuple[tuple[str, Any], ...] = (
         ("d.project_id = ANY(%s)", filters.projects),
-        ("d.kind = ANY(%s)", filters.kinds),
-        ("lower(d.type) = ANY(%s)", filters.types),
+        ("d.kind = ANY(%s)", None if filters.either else filters.kinds),
+        ("lower(d.type) = ANY(%s)", None if filters.either else filters.types),
         ("d.at >= %s", filters.since),
         ("d.at < %s", filters.until),
         ("d.is_open = %s", filters.is_open),
@@ -185,6 +187,9 @@ def conditions(filters: Filters) -> tuple[str, list[Any]]:
         if value is not None:
             sql += f" AND {clause}"
             parameters.append(value)
+    if filters.either:
+        sql += " AND (d.kind = ANY(%s) OR lower(d.type) = ANY(%s))"
+        parameters += [filters.kinds or [], filters.types or []]
     if filters.people is not None or filters.names is not None:
         sql += " AND (d.owner_id = ANY(%s) OR lower(d.who) = ANY(%s))"
         parameters += [filters.people or [], filters.names or []]
@@ -193,3 +198,8 @@ def conditions(filters: Filters) -> tuple[str, list[Any]]:
 
 def _text(vector: np.ndarray) -> str:
     return "[" + ",".join(f"{x:.6g}" for x in vector.tolist()) + "]"
+
+
+def _quoted(word: str) -> str:
+    """A lexeme in tsquery's input syntax."""
+    return "'" + word.replace("\\", "\\\\").replace("'", "''") + "'"

@@ -122,13 +122,17 @@ def _where(workspace: Workspace, filters: Filters) -> tuple[str, list[Any]]:
             "d.project_id",
             [p.hex for p in filters.projects] if filters.projects is not None else None,
         ),
-        ("d.kind", filters.kinds),
-        ("lower(d.type)", filters.types),
+        ("d.kind", None if filters.either else filters.kinds),
+        ("lower(d.type)", None if filters.either else filters.types),
     )
     for column, values in columns:
         if values is not None:
             sql.append(f"{column} IN ({_marks(values)})")
             parameters += values
+    if filters.either:
+        kinds, types = filters.kinds or [], filters.types or []
+        sql.append(f"(d.kind IN ({_marks(kinds)}) OR lower(d.type) IN ({_marks(types)}))")
+        parameters += [*kinds, *types]
     if filters.people is not None or filters.names is not None:
         people = [each.hex for each in filters.people or ()]
         names = filters.names or []

@@ -50,6 +50,8 @@ class Query:
     projects: list[str] = field(default_factory=list)
     kinds: list[str] = field(default_factory=list)
     types: list[str] = field(default_factory=list)
+    # Kinds that were named as types (`+type:decision,frame`): either will do.
+    kinds_or_types: list[str] = field(default_factory=list)
     # Types that were asked about in words: they count more, the others stay.
     prefer: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
@@ -82,5 +84,5 @@ class Query:
     def is_filtered(self) -> bool:
         return bool(
             self.since or self.until or self.people or self.projects or self.kinds or self.types
-            or self.files or self.is_open is not None or self.least or self.most
+            or self.kinds_or_types or self.files or self.is_open is not None or self.least or self.most
         )  # fmt: skip

@@ -95,18 +95,19 @@ def project(query: Query, value: str, who: Who) -> None:
 def _type(query: Query, value: str, who: Who) -> None:
     for word in filter(None, value.split(",")):
         kinds, types = types_called(word)
-        query.kinds += kinds
+        query.kinds_or_types += kinds
         query.types += types
         query.note(f"type: {word.lower()}")
 
 
 def _kind(query: Query, value: str, who: Who) -> None:
-    kinds, _ = types_called(value)
-    if kinds:
-        query.kinds += kinds
-        query.note(f"kind: {value.lower()}")
-    else:
-        query.problems.append(f"“+kind:{value}” is none of frame, event, anchor, task.")
+    for word in filter(None, value.split(",")):
+        kinds, _ = types_called(word)
+        if kinds:
+            query.kinds += kinds
+            query.note(f"kind: {word.lower()}")
+        else:
+            query.problems.append(f"“+kind:{word}” is none of frame, event, anchor, task.")
 
 
 def _topic(query: Query, value: str, who: Who) -> None:

@@ -51,8 +51,11 @@ def _check(query: Query) -> None:
         query.problems.append("The time ends before it begins: nothing can lie between.")
     if query.least is not None and query.most is not None and query.least > query.most:
         query.problems.append("The least score is above the most: nothing can lie between.")
-    query.kinds = list(dict.fromkeys(query.kinds))
     query.types = list(dict.fromkeys(name.lower() for name in query.types))
+    query.kinds_or_types = list(dict.fromkeys(query.kinds_or_types))
+    if not query.types:
+        query.kinds, query.kinds_or_types = [*query.kinds, *query.kinds_or_types], []
+    query.kinds = list(dict.fromkeys(query.kinds))
 
 
 def _suggest(query: Query) -> None:
@@ -62,7 +65,7 @@ def _suggest(query: Query) -> None:
         return
     for there, more in (
         (query.since or query.until, "+last:7d"),
-        (query.types or query.kinds, "+type:decision"),
+        (query.types or query.kinds or query.kinds_or_types, "+type:decision"),
         (query.people, "+owner:me"),
     ):
         if not there:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from django.utils import timezone
@@ -229,3 +230,37 @@ def test_many_documents_cost_no_more_queries(shop, django_assert_max_num_queries
     shop.ready()
     with workspace_scope(shop.actor.workspace.pk), django_assert_max_num_queries(8):
         assert len(ask(actor=shop.actor, given="webhook number").hits) == 20
+
+
+def test_kinds_and_types_named_together_are_either(stocked):
+    both = asked(stocked.actor, "+type:decision,frame")
+    assert {hit.document.kind for hit in both.hits} == {"anchor", "frame"}
+    assert both.query.understood == ["type: decision", "type: frame"]
+    found = asked(stocked.actor, "webhook cache +type:decision,frame")
+    assert {(hit.document.kind, hit.document.type) for hit in found.hits} == {
+        ("anchor", "DECISION"), ("frame", stocked.project.frames.get().type),
+    }  # fmt: skip
+    # what is picked beside it narrows either of them; a kind and a type apart are both held to
+    assert {hit.document.kind for hit in asked(stocked.actor, "+type:decision,frame", chosen=Chosen(kind="frame")).hits} == {"frame"}  # fmt: skip
+    assert {hit.document.kind for hit in asked(stocked.actor, "+type:decision,frame", chosen=Chosen(type="decision")).hits} == {"anchor"}  # fmt: skip
+    assert asked(stocked.actor, "+kind:frame +type:decision").hits == []
+    kinds = {hit.document.kind for hit in asked(stocked.actor, "+kind:frame,anchor").hits}
+    assert kinds == {"frame", "anchor"}
+
+
+def test_hits_in_groups_stand_together_under_headings(stocked, alice):
+    stocked.say(stocked.frame("Other"), "the webhook of the other frame")
+    stocked.ready()
+    answer = asked(stocked.actor, "webhook +group:frame")
+    groups = [hit.group for hit in answer.hits]
+    assert set(groups) >= {"Webhook delivery", "Other"}
+    assert len([1 for a, b in pairwise(groups) if a != b]) == len(set(groups)) - 1
+    assert answer.hits[0].score == max(hit.score for hit in answer.hits)
+    for by, heading in (
+        ("owner", alice.name),
+        ("time", "Today"),
+        ("project", "Shop"),
+        ("type", "User message"),
+    ):
+        assert heading in {hit.group for hit in asked(stocked.actor, f"webhook +group:{by}").hits}
+    assert {hit.group for hit in asked(stocked.actor, "webhook").hits} == {""}
