@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
 # Sent with workspace_id, kind ("frame", "anchor", "task", "event"; "" for anything), ids, at_once.
 content_changed = Signal()
+_gathered: ContextVar[dict[str, list[UUID]] | None] = ContextVar("gathered", default=None)
 
 
 def changed(
@@ -28,6 +31,10 @@ def changed(
     named = list(ids)
     if kind and not named:
         return
+    gathered = _gathered.get()
+    if gathered is not None and kind and not at_once:
+        gathered.setdefault(kind, []).extend(named)
+        return
     transaction.on_commit(
         partial(
             content_changed.send_robust,
@@ -39,3 +46,18 @@ def changed(
         ),
         robust=True,
     )
+
+
+@contextmanager
+def told_at_the_end(workspace: Workspace) -> Iterator[None]:
+    """Tell of all that changes in the block at its end, once for each kind: listeners make a job of
+    each telling, and thousands of small ones keep a queue busy for long.
+    """
+    gathered: dict[str, list[UUID]] = {}
+    token = _gathered.set(gathered)
+    try:
+        yield
+    finally:
+        _gathered.reset(token)
+    for kind, ids in gathered.items():
+        changed(workspace, kind, dict.fromkeys(ids))

@@ -17,7 +17,17 @@ from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 from ninja.parser import Parser
 
-from frames.api import anchors, events, frames, hand_offs, imports, projects, sessions, tasks
+from frames.api import (
+    anchors,
+    backfill,
+    events,
+    frames,
+    hand_offs,
+    imports,
+    projects,
+    sessions,
+    tasks,
+)
 from search import api as searching
 from search import context_api as context
 from stackmemory import hooks, openapi
@@ -79,6 +89,7 @@ for router in (
     keys.router,
     hooks.router,
     live.router,
+    backfill.router,
 ):
     api.add_router("", router)
 

@@ -29,6 +29,13 @@ SAMPLES: dict[str, Any] = {
     "message": "The tests are red since Tuesday",
     "pinned": True,
     "query": "rounding +type:decision",
+    "reports": [
+        {
+            "at": "2026-01-31T12:00:00Z",
+            "delivery": "5107aed3-a999-4b03-9fce-8df4972449b1",
+            "hook": {"hook_event_name": "UserPromptSubmit", "session_id": "3f1c", "prompt": "Hi"},
+        }
+    ],
     "store": "shop/.stackmemory",
     "size": 48_213,
     "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",

@@ -6,11 +6,12 @@ import argparse
 import getpass
 import json
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from stackmemory.cli import VERSION, account, doctor, status, talk
+from stackmemory.cli import VERSION, account, doctor, hooks, past, status, talk
 from stackmemory.cli.account import Account
 from stackmemory.cli.push import AGAIN, Wishes, push
 from stackmemory.cli.server import Away, Server
@@ -59,7 +60,17 @@ def parser() -> argparse.ArgumentParser:
         "path", nargs="?", type=Path, metavar="PATH",
         help="a context.db, a .stackmemory folder or a repository",
     )  # fmt: skip
-    pushed.add_argument("--project", metavar="SLUG", help="put everything into this project")
+    pushed.add_argument(
+        "--claude-code", action="store_true",
+        help="instead of a store: what Claude Code's transcripts on this machine tell",
+    )  # fmt: skip
+    pushed.add_argument(
+        "--project", metavar="SLUG|DIR",
+        help="put the store into this project; of transcripts, only those of this folder",
+    )  # fmt: skip
+    pushed.add_argument(
+        "--since", metavar="DATE", help="of transcripts, only sessions that went on after it"
+    )
     pushed.add_argument(
         "--keep-project-ids", action="store_true", help="one project for each id in the store"
     )
@@ -129,11 +140,46 @@ def run_status(options: argparse.Namespace) -> int:
 
 
 def run_push(options: argparse.Namespace) -> int:
+    if options.claude_code:
+        return run_past(options)
+    if options.since:
+        raise Problem("--since goes with --claude-code; a store is imported as a whole.")
     if options.path is None:
-        raise Problem("Say what to push: a context.db, a .stackmemory folder or a repository.")
+        raise Problem(
+            "Say what to push: a context.db, a .stackmemory folder or a repository; or --claude-code."
+        )
     wishes = Wishes(options.project, options.keep_project_ids, options.dry_run)
     report = push(server_of(options), options.path, wishes)
     say(json.dumps(report)) if options.json else tell(report)
+    return 0
+
+
+def run_past(options: argparse.Namespace) -> int:
+    if options.path is not None or options.keep_project_ids:
+        raise Problem("--claude-code takes no PATH and no --keep-project-ids; see --project DIR.")
+    try:
+        since = past.day(options.since) if options.since else None
+    except ValueError:
+        raise Problem(f"“{options.since}” is no date; write it as 2026-01-31.") from None
+    folder = Path(options.project).expanduser().resolve() if options.project else None
+    if folder is not None and not folder.is_dir():
+        raise Problem(f"There is no folder {folder}; --project names one with --claude-code.")
+    began, told = time.monotonic(), past.Told()
+    server = None if options.dry_run else server_of(options)
+    sessions = past.wanted(
+        hooks.claude_folder() / "projects", folder=folder, since=since, told=told
+    )
+    if server is None:
+        past.count(sessions, told)
+    else:
+        past.send(server, sessions, told)
+    talk.Line.clear()
+    told.seconds = round(time.monotonic() - began, 3)
+    if options.json:
+        say_json(told.as_json())
+    else:
+        for line in past.lines(told):
+            say(line)
     return 0
 
 

@@ -50,6 +50,7 @@ BODIES: dict[str, Any] = {
     "POST /search": {"query": "x"},
     "POST /context": {},
     "POST /imports": {"name": "x", "store": "context.db", "size": 9, "sha256": "0" * 64},
+    "POST /hooks/claude-code/past": {"reports": []},
     "POST /hooks/claude-code": {"hook_event_name": "Stop", "session_id": "s"},
 }
 
