@@ -13,6 +13,12 @@ RUN SITE_URL=https://build.invalid SECRET_KEY=build VAR_DIR=/tmp/var \
     && /venv/bin/python -m compileall -q /app /venv
 
 FROM python:3.13-slim
+# pg_dump and pg_restore for backups, as new as the server; Debian's own are older.
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends ca-certificates postgresql-common \
+    && /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y \
+    && apt-get install -y --no-install-recommends postgresql-client-18 \
+    && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --home-dir /data --create-home stackmemory \
     && mkdir -p /data/files && chown -R stackmemory /data
 COPY --from=build /venv /venv

@@ -15,6 +15,8 @@ from django.db import connections
 # name → function, and how often in minutes
 SCHEDULES: dict[str, tuple[str, int]] = {
     "maintain partitions": ("frames.partitions.make_ahead", 24 * 60),
+    # Does nothing where BACKUP_TO is not set.
+    "back up": ("stackmemory.backup.schedule.back_up_when_due", 60),
     "measure usage": ("frames.usage.measure_all", 60),
     "erase deleted workspaces": ("workspaces.jobs.erase_due", 60),
     "forget sessions": ("workspaces.jobs.forget_sessions", 24 * 60),

@@ -275,6 +275,11 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", default=str(VAR_DIR / "files")))
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    # What is kept for long and seldom read.
+    "objects": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": env.str("OBJECTS_ROOT", default=str(VAR_DIR / "objects"))},
+    },
     "staticfiles": {
         "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
         if PRODUCTION
@@ -284,6 +289,13 @@ STORAGES = {
 WHITENOISE_USE_FINDERS = not PRODUCTION
 IMPORT_MAX_BYTES = env.int("IMPORT_MAX_BYTES", default=2 * 1024**3)
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
+
+# --- Backups (docs/backup.md) ------------------------------------------------------------------
+BACKUP_TO = env.str("BACKUP_TO", default="")  # a directory, or storage:objects
+BACKUP_KEY = env.str("BACKUP_KEY", default="")
+BACKUP_EVERY_HOURS = env.int("BACKUP_EVERY_HOURS", default=24)
+BACKUP_KEEP = env.int("BACKUP_KEEP", default=7)
+BACKUP_DATABASE_URL = env.str("BACKUP_DATABASE_URL", default="")
 
 # --- Jobs (django-q2 over the same database) --------------------------------------------------
 # How long a job stays with a worker that says nothing of it; a dead one's are handed out again.

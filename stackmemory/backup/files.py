@@ -1,0 +1,87 @@
+"""The files beside the database: the storages of uploads and of objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from django.core.files import File
+from django.core.files.storage import storages
+
+from stackmemory.backup.errors import BadBackup
+from stackmemory.backup.places import FOLDER
+
+# In the backup as files/<storage>/<name>.
+STORAGES = ("default", "objects")
+PREFIX = "files/"
+
+
+def all_names() -> Iterator[tuple[str, str]]:
+    """(storage, name) of every file; backups kept in a storage are none of them."""
+    for alias in STORAGES:
+        for name in _below(alias, ""):
+            yield alias, name
+
+
+def opened(alias: str, name: str) -> tuple[BinaryIO, int] | None:
+    """The file and how long it is; None where it went away since it was listed."""
+    try:
+        stream = storages[alias].open(name, "rb")
+        return stream, stream.size  # type: ignore[return-value]
+    except FileNotFoundError:
+        return None
+
+
+def must_not_differ(parts: list[dict[str, object]]) -> None:
+    """Refuse to put files over others: a name that is taken must be taken by the same length."""
+    for part in parts:
+        if split := _split(str(part["name"])):
+            storage = storages[split[0]]
+            if storage.exists(split[1]) and storage.size(split[1]) != part["bytes"]:
+                raise BadBackup(
+                    f"There is another {split[1]} in the storage “{split[0]}” already; a backup is"
+                    " put back where there is nothing. Move it away."
+                )
+
+
+def put(part: str, stream: BinaryIO) -> bool:
+    """Whether it was a file, and not there yet."""
+    split = _split(part)
+    if split is None or storages[split[0]].exists(split[1]):
+        return False
+    stored = storages[split[0]].save(split[1], File(stream))
+    if stored != split[1]:
+        raise BadBackup(f"{split[1]} was put down as {stored}; its storage is being written to.")
+    return True
+
+
+def inside_of_one(path: Path) -> str | None:
+    """The storage whose folder holds `path`, if any: a backup would hold the backups before it."""
+    for alias in STORAGES:
+        location = getattr(storages[alias], "location", None)
+        if isinstance(location, str) and path.resolve().is_relative_to(Path(location).resolve()):
+            return alias
+    return None
+
+
+def _below(alias: str, folder: str) -> Iterator[str]:
+    try:
+        folders, names = storages[alias].listdir(folder)
+    except FileNotFoundError:
+        return
+    for name in sorted(names):
+        if name:
+            yield f"{folder}/{name}".lstrip("/")
+    for each in sorted(folders):
+        if each and (folder or each != FOLDER):
+            yield from _below(alias, f"{folder}/{each}".lstrip("/"))
+
+
+def _split(part: str) -> tuple[str, str] | None:
+    if not part.startswith(PREFIX):
+        return None
+    alias, _, name = part.removeprefix(PREFIX).partition("/")
+    if alias not in STORAGES or not name:
+        raise BadBackup(f"“{part[:100]}” is of a storage that there is none of here.")
+    return alias, name
