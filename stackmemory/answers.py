@@ -8,6 +8,7 @@ from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from stackmemory.lib.logs import request_id
 from stackmemory.lib.refusal import Refusal
 from stackmemory.lib.uuid7 import uuid7
 
@@ -52,7 +53,11 @@ class AnswerMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         given = request.headers.get("X-Request-Id", "")
         request.id = given if GIVEN_ID.fullmatch(given) else uuid7().hex  # type: ignore[attr-defined]
-        response = self.get_response(request)
+        token = request_id.set(request.id)  # type: ignore[attr-defined]
+        try:
+            response = self.get_response(request)
+        finally:
+            request_id.reset(token)
         if request.path_info.startswith(API):
             response = _in_shape(response)
             response.headers.setdefault("Cache-Control", "no-store")

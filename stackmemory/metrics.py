@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -26,6 +27,9 @@ from stackmemory.lib import measures
 from stackmemory.lib.tenancy import system_scope
 from workspaces import pulse
 
+logger = logging.getLogger(__name__)
+# Worth a line in the log, in seconds.
+SLOW = 2.0
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -44,6 +48,14 @@ class MeasureMiddleware:
         method = request.method if request.method in METHODS else "OTHER"
         measures.requests.labels(method, route, response.status_code).inc()
         measures.request_seconds.labels(route).observe(took)
+        if took >= SLOW or response.status_code >= 500:
+            logger.warning(
+                "%s answered with %s after %.2f s", route, response.status_code, took,
+                extra={
+                    "method": method, "route": route, "status": response.status_code,
+                    "ms": round(took * 1000), "request_id": response.headers.get("X-Request-Id", ""),
+                },
+            )  # fmt: skip
         if workspace := getattr(request, "workspace", None):
             pulse.pulses.count(workspace.pk, took, failed=response.status_code >= 500)
         return response

@@ -32,6 +32,22 @@ if not counts:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = counts
 control_socket_disable = True
 accesslog = "-" if os.environ.get("ACCESS_LOG") == "1" else None
+# Its own words look like the product's (settings.py).
+production = "RAILWAY_ENVIRONMENT" in os.environ or os.environ.get("SITE_URL", "")[:6] == "https:"
+if os.environ.get("LOG_FORMAT", "json" if production else "line") == "json":
+    console = {"class": "logging.StreamHandler", "formatter": "json", "filters": ["request"]}
+    logconfig_dict = {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"json": {"()": "stackmemory.lib.logs.JsonLines"}},
+        "filters": {"request": {"()": "stackmemory.lib.logs.WithRequest"}},
+        "handlers": {"console": console},
+        "root": {"handlers": ["console"], "level": "INFO"},
+        "loggers": {
+            name: {"handlers": ["console"], "level": "INFO", "propagate": False}
+            for name in ("gunicorn.error", "gunicorn.access")
+        },
+    }
 
 
 def child_exit(server: Any, worker: Any) -> None:

@@ -342,8 +342,21 @@ METRICS_NETWORKS = env.list(
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {
+        "line": {
+            "()": "stackmemory.lib.logs.Lines",
+            "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
+        },
+        "json": {"()": "stackmemory.lib.logs.JsonLines"},
+    },
+    "filters": {"request": {"()": "stackmemory.lib.logs.WithRequest"}},
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": env.str("LOG_FORMAT", default="json" if PRODUCTION else "line"),
+            "filters": ["request"],
+        }
+    },
     "root": {
         "handlers": ["console"],
         "level": env.str("LOG_LEVEL", default=logging.getLevelName(logging.INFO)),
