@@ -34,6 +34,7 @@ class Follower:
     answer_headers: dict[str, str] = field(default_factory=dict)
     last: int | None = None
     over: bool = False
+    on_told: Callable[[Told], object] | None = None
 
     def __post_init__(self) -> None:
         self._news = threading.Condition()
@@ -110,4 +111,6 @@ class Follower:
             self.last = place or self.last
             name = fields.get("event", "message")
             self.told.append(Told(name, json.loads(fields["data"]), place))
+            if self.on_told:
+                self.on_told(self.told[-1])
             self._news.notify_all()
