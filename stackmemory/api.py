@@ -33,6 +33,7 @@ from search import context_api as context
 from stackmemory import hooks, openapi
 from stackmemory.answers import refused
 from stackmemory.api_docs import DocsPage
+from stackmemory.exports import api as exporting
 from stackmemory.gate import gated, rendered
 from stackmemory.lib.plainjson import load_strict
 from stackmemory.lib.refusal import NotFound, Refusal
@@ -87,6 +88,7 @@ for router in (
     context.router,
     members.router,
     keys.router,
+    exporting.router,
     hooks.router,
     live.router,
     backfill.router,

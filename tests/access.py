@@ -71,6 +71,11 @@ ROUTES: dict[str, dict[str, str]] = {
     "workspaces:key-revoke": post("keys"),
     "workspaces:audit": get("audit"),
     "workspaces:audit-export": post("audit"),
+    # stackmemory/exports: a person's own
+    "exports": both("export", "export"),
+    "exports-progress": get("export"),
+    "export-file": get("own"),
+    "export-cancellation": post("own"),
     # frames/urls.py
     "frames:redaction": both("settings", "settings"),
     "frames:home": get("read"),

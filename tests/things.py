@@ -6,7 +6,17 @@ from typing import Any
 
 from django.utils import timezone
 
-from frames.models import AgentSession, Anchor, Event, Frame, Project, Task, Transfer, TransferItem
+from frames.models import (
+    AgentSession,
+    Anchor,
+    Event,
+    Export,
+    Frame,
+    Project,
+    Task,
+    Transfer,
+    TransferItem,
+)
 from frames.partitions import ensure, month_of
 from search.models import ContextBundle, SavedSearch
 from stackmemory.lib.uuid7 import uuid7
@@ -50,9 +60,11 @@ def things(workspace: Workspace) -> dict[str, Any]:
         workspace=workspace, project=project, session=session, origin="api", budget=100, tokens=0,
         hash="0" * 64,
     )  # fmt: skip
+    export = Export.unscoped.create(workspace=workspace, format="archive", created_by=spare)
     return {
         "workspace_slug": slug,
         "bundle_id": bundle.pk,
+        "export_id": export.pk,
         "saved_id": saved.pk,
         "project_slug": project.slug,
         "session_id": session.pk,

@@ -11,8 +11,8 @@ from django.http import HttpRequest
 
 VIEW = frozenset({"read"})
 MEMBER = VIEW | {"write"}
-ADMIN = MEMBER | {"import", "members", "keys", "settings", "audit"}
-OWNER = ADMIN | {"owners", "delete", "transfer"}
+ADMIN = MEMBER | {"import", "members", "keys", "settings", "audit", "export"}
+OWNER = ADMIN | {"owners", "delete", "transfer", "archive"}
 
 PERMISSIONS: dict[str, frozenset[str]] = {
     "viewer": VIEW,

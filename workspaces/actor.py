@@ -13,7 +13,8 @@ from workspaces.models import ApiKey, Membership, User, Workspace
 SCOPES: dict[str, frozenset[str]] = {
     "read": PERMISSIONS["viewer"],
     "write": PERMISSIONS["member"],
-    "admin": PERMISSIONS["admin"],
+    # an owner's key only, where it has a maker: no key may do more than they
+    "admin": PERMISSIONS["admin"] | {"archive"},
 }
 
 

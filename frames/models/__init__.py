@@ -2,6 +2,7 @@ from frames.models.activity import Activity
 from frames.models.anchor import Anchor
 from frames.models.event import Event
 from frames.models.event_key import EventKey
+from frames.models.export import Export
 from frames.models.frame import Frame
 from frames.models.hand_off import HandOff
 from frames.models.kept_row import KeptRow
@@ -17,6 +18,7 @@ __all__ = [
     "Anchor",
     "Event",
     "EventKey",
+    "Export",
     "Frame",
     "HandOff",
     "KeptRow",

@@ -47,6 +47,7 @@ LEFT_OUT: dict[str, str] = {
     "workspaces.IdempotencyKey": PASSING,
     "workspaces.Bucket": PASSING,
     "workspaces.News": PASSING,
+    "frames.Export": PASSING,
     "workspaces.Spending": OPERATORS,
     "workspaces.Limit": OPERATORS,
     "search.Document": MADE_ANEW,

@@ -27,7 +27,7 @@ NAMES = {
     "project": "project_id", "session": "session_id", "frame": "frame_id", "event": "event_id",
     "anchor": "anchor_id", "task": "task_id", "on": "task_id", "member_id": "membership_id",
     "invitation_id": "invitation_id", "key_id": "key_id", "hand_off_id": "hand_off_id",
-    "import_id": "transfer_id", "id": "bundle_id",
+    "import_id": "transfer_id", "id": "bundle_id", "export_id": "export_id",
 }  # fmt: skip
 # The least each operation that needs a body can be sent, so that it gets as far as looking.
 BODIES: dict[str, Any] = {
@@ -51,6 +51,7 @@ BODIES: dict[str, Any] = {
     "POST /context": {},
     "POST /imports": {"name": "x", "store": "context.db", "size": 9, "sha256": "0" * 64},
     "POST /hooks/claude-code/past": {"reports": []},
+    "POST /exports": {"format": "store"},
     "POST /hooks/claude-code": {"hook_event_name": "Stop", "session_id": "s"},
 }
 

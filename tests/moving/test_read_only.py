@@ -42,7 +42,12 @@ def test_reading_goes_on_and_leaves_no_trace(frozen, acme, alice, login, client)
 
 def test_writing_is_answered_with_a_sentence(frozen, acme, alice, login, client):
     browser = login(alice)
-    for path in ("/w/acme/settings/", "/w/acme/imports/new/", "/account/login/", "/workspaces/new/"):
+    for path in (
+        "/w/acme/settings/",
+        "/w/acme/imports/new/",
+        "/account/login/",
+        "/workspaces/new/",
+    ):
         page = browser.post(path, {})
         assert (page.status_code, page["Retry-After"]) == (503, "60"), path
         assert WORDS in page.content.decode()
