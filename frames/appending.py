@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from django.utils import timezone
 
@@ -49,9 +49,9 @@ def append_batch(*, actor: Actor, events: Sequence[EventIn], live: bool = True) 
     accepted = [n for n, answer in enumerate(answers) if answer is None]
     # Before anything is written: making a month locks the whole table.
     moments = [events[n].occurred_at or events[n].arrived_at or now for n in accepted]
-    partitions.be_sure_of(_months(moments))
+    partitions.be_sure_of(partitions.months_of(moments))
     prepared = _prepare(actor, [(n, events[n]) for n in accepted], frames, now)
-    partitions.be_sure_of(_months([row.occurred_at for _, row, _ in prepared]))
+    partitions.be_sure_of(partitions.months_of([row.occurred_at for _, row, _ in prepared]))
     inserted = append_events(workspace=actor.workspace, rows=[row for _, row, _ in prepared])
     created = len(inserted)
     changed(actor.workspace, "event", inserted)
@@ -69,13 +69,6 @@ def append_batch(*, actor: Actor, events: Sequence[EventIn], live: bool = True) 
         _touch_sessions((frames[ref] for ref in {events[n].frame for n in accepted}), now)
     spend_events(actor.workspace, created)
     return [answer for answer in answers if answer is not None]
-
-
-def _months(moments: Sequence[datetime]) -> set[date]:
-    if not moments:
-        return set()
-    ends = {partitions.month_of(min(moments)), partitions.month_of(max(moments))}
-    return ends if len(ends) == 1 else {partitions.month_of(at) for at in moments}
 
 
 def _frames(actor: Actor, refs: set[str]) -> dict[str, Frame]:

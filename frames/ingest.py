@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import groupby
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
@@ -19,6 +20,12 @@ from stackmemory.lib.uuid7 import Derivation
 if TYPE_CHECKING:
     from workspaces.models import Workspace
 
+HOW = {"event_count": "add", "error_count": "add",
+       "first_event_at": "least", "last_event_at": "greatest"}  # fmt: skip
+_frame_id = attrgetter("frame_id")
+ONE_HOUR = timedelta(hours=1)
+NEVER = datetime.max.replace(tzinfo=UTC)
+LAST_HOUR = NEVER - ONE_HOUR
 FIELDS = (
     "id", "workspace", "frame", "session", "seq", "type", "payload", "occurred_at",
     "created_at", "tool", "is_error", "score", "redactions", "source_id", "source",
@@ -76,8 +83,7 @@ def append_events(*, workspace: Workspace, rows: Sequence[NewEvent]) -> set[uuid
         ],
     )  # fmt: skip
     fresh = rows if len(inserted) == len(rows) else _first_of_each(rows, inserted)
-    _count_in_frames(fresh)
-    count_activity(workspace, events=fresh)
+    _count(workspace, fresh)
     return inserted
 
 
@@ -91,39 +97,45 @@ def _first_of_each(rows: Sequence[NewEvent], inserted: set[uuid.UUID]) -> list[N
     return fresh
 
 
-def _count_in_frames(rows: Sequence[NewEvent]) -> None:
+def _count(workspace: Workspace, rows: Sequence[NewEvent]) -> None:
+    """Bring frames and hours up to date with new events."""
     tallies: dict[uuid.UUID, list[Any]] = {}
-    for row in rows:
-        at = row.occurred_at
-        tally = tallies.get(row.frame_id)
-        if tally is None:
-            tallies[row.frame_id] = [1, int(row.is_error), at, at]
-            continue
-        tally[0] += 1
-        tally[1] += row.is_error
-        tally[2] = min(tally[2], at)
-        tally[3] = max(tally[3], at)
-    how = {"event_count": "add", "error_count": "add",
-           "first_event_at": "least", "last_event_at": "greatest"}  # fmt: skip
-    fold(Frame, how, tallies)
+    hours: dict[tuple[uuid.UUID, datetime], list[int]] = {}
+    # Events come in runs of one frame and one hour: what is looked up is looked up once for each.
+    for frame_id, run in groupby(rows, _frame_id):
+        begins = ends = NEVER
+        tally = tallies.get(frame_id)
+        for row in run:
+            at = row.occurred_at
+            if tally is None:
+                tally = tallies[frame_id] = [0, 0, at, at]
+            tally[0] += 1
+            tally[1] += row.is_error
+            if at < tally[2]:
+                tally[2] = at
+            elif at > tally[3]:
+                tally[3] = at
+            if not begins <= at < ends:
+                begins = _hour(at)
+                ends = min(begins, LAST_HOUR) + ONE_HOUR
+                hour = hours.setdefault((row.project_id, begins), [0, 0, 0])
+            hour[0] += 1
+            hour[1] += row.is_error
+    fold(Frame, HOW, tallies)
+    _add_up(workspace, hours)
 
 
-def count_activity(
-    workspace: Workspace,
-    *,
-    events: Sequence[NewEvent] = (),
-    frames: Sequence[tuple[uuid.UUID, datetime]] = (),
-) -> None:
-    """Add events, and frames as (project id, started), to the hours they happened in."""
-    hours: defaultdict[tuple[uuid.UUID, datetime, uuid.UUID], list[int]]
-    hours = defaultdict(lambda: [0, 0, 0])
-    for event in events:
-        tally = hours[workspace.id, _hour(event.occurred_at), event.project_id]
-        tally[0] += 1
-        tally[1] += event.is_error
+def count_activity(workspace: Workspace, *, frames: Sequence[tuple[uuid.UUID, datetime]]) -> None:
+    """Add frames, as (project id, started), to the hours they began in."""
+    hours: dict[tuple[uuid.UUID, datetime], list[int]] = {}
     for project_id, started in frames:
-        hours[workspace.id, _hour(started), project_id][2] += 1
-    add_up(Activity, ("workspace", "hour", "project"), ("events", "errors", "frames"), hours)
+        hours.setdefault((project_id, _hour(started)), [0, 0, 0])[2] += 1
+    _add_up(workspace, hours)
+
+
+def _add_up(workspace: Workspace, hours: dict[tuple[uuid.UUID, datetime], list[int]]) -> None:
+    rows = {(workspace.id, hour, project): sums for (project, hour), sums in hours.items()}
+    add_up(Activity, ("workspace", "hour", "project"), ("events", "errors", "frames"), rows)
 
 
 def _hour(at: datetime) -> datetime:

@@ -6,7 +6,7 @@ SQLite has one plain table; there every function here finds nothing to do.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 
 from django.db import connections
@@ -23,6 +23,14 @@ def month_of(at: datetime) -> date:
     """The month an event of this time is stored in: its own, within the ids' window."""
     at = min(max(at.astimezone(UTC), FLOOR), CEILING.replace(year=CEILING.year - 1, month=12))
     return date(at.year, at.month, 1)
+
+
+def months_of(moments: Sequence[datetime]) -> set[date]:
+    """The months of all of these; those of a batch are mostly of one."""
+    if not moments:
+        return set()
+    ends = {month_of(min(moments)), month_of(max(moments))}
+    return ends if len(ends) == 1 else {month_of(at) for at in moments}
 
 
 def next_month(month: date) -> date:

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from frames.transfer.spelling import respelled, spellings
 from frames.transfer.values import (
     YEAR_2000,
@@ -103,7 +105,7 @@ class Draft:
     def check_json(self, text: str) -> Any:
         """Parse and note what is odd; None where it does not parse."""
         try:
-            data = DECODE(text)
+            data = decoded(text)
         except (ValueError, RecursionError):
             self.note("invalid_json")
             return None
@@ -124,6 +126,18 @@ def _refuse(constant: str) -> None:
 
 
 DECODE = json.JSONDecoder(parse_constant=_refuse).decode
+
+
+def decoded(text: str) -> Any:
+    """The value of a JSON text. Raises ValueError or RecursionError.
+
+    msgspec takes a third of the time and refuses more (half characters, 1e999); what it refuses
+    the library's own parser decides about.
+    """
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return DECODE(text)
 
 
 def _storable(text: str, data: Any) -> bool:

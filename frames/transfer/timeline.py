@@ -97,7 +97,7 @@ class Timeline:
         """Before the batch, because making a month locks the whole table for a moment."""
         if not self.run.writes:
             return
-        wanted = {partitions.month_of(self._time(parcel)) for parcel in parcels} - self.months
+        wanted = partitions.months_of([self._time(parcel) for parcel in parcels]) - self.months
         if wanted:
             partitions.ensure(wanted)
             self.months |= wanted
