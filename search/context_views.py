@@ -79,7 +79,7 @@ def context(request: WorkspaceRequest, bundle_id: uuid.UUID) -> HttpResponse:
     """One bundle, each thing with its reason, and the text exactly as it was given."""
     bundle = _bundle(request, bundle_id)
     said = marks_by(request.workspace, request.user, [row["id"] for row in bundle.items])
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"item": item, "url": _place(request, item), "useful": said.get(item.id)}
         for item in items_of(bundle)
     ]

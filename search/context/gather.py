@@ -30,7 +30,7 @@ from search.weighing import ALIKE, Hit
 
 RULES = Q(pinned=True) | Q(type="CONSTRAINT")
 MOST_ANCHORS, MOST_HITS, MOST_CLOSED, MOST_OTHERS, MOST_EVENTS, MOST_REPLACED = (
-    120, 40, 12, 6, 20, 300,
+    80, 40, 12, 6, 20, 200,
 )  # fmt: skip
 # Work nobody has begun for longer is no news.
 FRESH = timedelta(days=7)
@@ -83,10 +83,7 @@ def gather(
 ) -> tuple[list[Candidate], bool]:
     """Candidates of all parts that are wanted, in no order yet; and whether the work is private."""
     path = moment.path(session) if session else []
-    anchors = [
-        *moment.anchors(RULES, most=MOST_ANCHORS),
-        *moment.anchors(~RULES, most=MOST_ANCHORS),
-    ]
+    anchors = moment.anchors(most=MOST_ANCHORS, each=RULES)
     clock = _clock(moment, anchors, path)
     asked = query.strip() or _asked_by(path)
     hits = _hits(moment, asked, path, clock, wanted)
@@ -228,7 +225,7 @@ def _anchor(
 
 
 def _digests(
-    moment: Moment, hits: dict[UUID, Hit], path: Sequence[Frame], replaced: Sequence[Anchor],
+    moment: Moment, hits: dict[UUID, Hit], path: Sequence[Frame], replaced: Sequence[str],
     clock: datetime, *, latest: bool,
 ) -> list[Candidate]:  # fmt: skip
     """.5 relevance + .25 frame score + .25 recency. Without a question also the `latest`."""
@@ -280,10 +277,10 @@ def _others(moment: Moment, session: AgentSession | None, clock: datetime) -> li
 
 
 def _events(
-    moment: Moment, path: Sequence[Frame], replaced: Sequence[Anchor], clock: datetime
+    moment: Moment, path: Sequence[Frame], replaced: Sequence[str], clock: datetime
 ) -> list[Candidate]:
     private = {frame.pk for frame in path if is_private(frame)}
-    stale = [flat(anchor.text)[:200] for anchor in replaced if len(anchor.text) > 11]
+    stale = [flat(text)[:200] for text in replaced if len(text) > 11]
     found = []
     for number, line in enumerate(moment.lines(path, MOST_EVENTS)):
         text = event_text(line)

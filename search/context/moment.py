@@ -13,8 +13,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F, Q
-from django.db.models.functions import Coalesce
+from django.db.models import Case, F, Q, Value, When, Window
+from django.db.models.functions import Coalesce, RowNumber
 
 from frames import timeline
 from frames.calls import active_stack
@@ -29,6 +29,7 @@ OF_ANCHOR = (
     "noted_at", "superseded_by_id", "frame__workspace_id", "frame__visibility", "frame__owner_id",
     "frame__session_id", "frame__closed_at", "frame__state",
 )  # fmt: skip
+WEIGHTIEST = ("-pinned", "-priority", "-noted_at", "-id")
 TIMES, KEYS = ("closed_at",), ("owner_id",)
 
 
@@ -86,8 +87,9 @@ class Moment:
             frames = frames.exclude(type="session").order_by(when.desc(), "-id")[:most]
         return [frame for frame in self.frames(frames) if not frame.is_open and frame.digest_text]
 
-    def anchors(self, *wanted: Q, most: int) -> list[Anchor]:
-        """Standing anchors of the project; the weightiest."""
+    def anchors(self, *wanted: Q, most: int, each: Q | None = None) -> list[Anchor]:
+        """Standing anchors of the project, the weightiest; so many of those that are as `each` says,
+        and so many of the others."""
         anchors = anchors_of(self.actor).filter(*wanted, project=self.project)
         if self.at is None:
             anchors = anchors.standing()
@@ -96,21 +98,26 @@ class Moment:
                 over=Coalesce("superseded_at", F("superseded_by__noted_at"))
             ).filter(Q(superseded_by=None) | Q(over__gt=self.at), noted_at__lte=self.at)
         anchors = anchors.select_related("frame").only(*OF_ANCHOR)
-        anchors = anchors.order_by("-pinned", "-priority", "-noted_at", "-id")
-        found: list[Anchor] = self._as_they_were("anchor", list(anchors[:most]))
+        if each is not None:
+            side = Case(When(each, then=Value(1)), default=Value(0))
+            turn = Window(RowNumber(), partition_by=side, order_by=WEIGHTIEST)
+            rows = list(anchors.annotate(turn=turn).filter(turn__lte=most).order_by(*WEIGHTIEST))
+        else:
+            rows = list(anchors.order_by(*WEIGHTIEST)[:most])
+        found: list[Anchor] = self._as_they_were("anchor", rows)
         if self.at is None:
             return found
         framed = {anchor.frame.pk: anchor.frame for anchor in found if anchor.frame}
         seen = {frame.pk for frame in self.frames(framed.values())}
         return [anchor for anchor in found if anchor.frame is None or anchor.frame_id in seen]
 
-    def replaced(self, most: int) -> list[Anchor]:
-        """Anchors of the project that had been replaced."""
+    def replaced(self, most: int) -> list[str]:
+        """What anchors of the project said that had been replaced; the latest."""
         anchors = anchors_of(self.actor).filter(project=self.project).exclude(superseded_by=None)
         if self.at is not None:
             over = Coalesce("superseded_at", F("superseded_by__noted_at"))
             anchors = anchors.alias(over=over).filter(over__lte=self.at)
-        return list(anchors.only("id", "workspace_id", "frame_id", "text").order_by("-id")[:most])
+        return list(anchors.order_by("-id").values_list("text", flat=True)[:most])
 
     def lines(self, path: Sequence[Frame], most: int) -> list[timeline.Line]:
         """The latest events of these frames, newest first."""

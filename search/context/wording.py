@@ -33,15 +33,12 @@ def anchor_text(anchor: Anchor, section: str) -> str:
     return f"{kind}{flat(anchor.text)}"
 
 
-def digest_text(frame: Frame, replaced: Sequence[Anchor]) -> str:
+def digest_text(frame: Frame, replaced: Sequence[str]) -> str:
     """A closed frame's digest without what has been replaced since."""
-    text, stale = (
-        frame.digest_text,
-        [a for a in replaced if a.text[: digest.LINE] in frame.digest_text],
-    )
-    if stale:
+    text = frame.digest_text
+    gone = {each[: digest.LINE] for each in replaced if each[: digest.LINE] in text}
+    if gone:
         told = dict(frame.digest) if isinstance(frame.digest, dict) else {}
-        gone = {anchor.text[: digest.LINE] for anchor in stale}
         for section in SECTIONS:
             if isinstance(told.get(section), list):
                 told[section] = [each for each in told[section] if each not in gone]

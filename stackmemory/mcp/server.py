@@ -26,8 +26,8 @@ INSTRUCTIONS = """\
 StackMemory is the memory this team's people and agents share: work is a call stack of frames, each
 with a timeline of events, and anchors are what must not be forgotten.
 
-- Starting something: get_hot_stack (what is open here, and what a run that broke off left open),
-  then start_frame. A part of it: start_frame again, it goes on top. Done: close_frame with what
+- Starting something: get_context (what you should know, within a budget), get_hot_stack (what is
+  open here, and what a run that broke off left open), then start_frame. A part of it: start_frame again, it goes on top. Done: close_frame with what
   came of it.
 - What must outlast the work: add_decision and add_anchor, when it happens, in one sentence each.
 - Was it done or decided before? search, then fetch. Finding your way: list_frames, then get_frame,

@@ -78,7 +78,7 @@ def test_anchors_noted_reworded_pinned_and_replaced(history):
             actor=actor, project=shop.project, text="Use PostgreSQL", type="DECISION",
             supersedes=Anchor.unscoped.get(pk=old.pk),
         )  # fmt: skip
-    first, second = Revision.unscoped.filter(object_id=rule.pk).order_by("id")
+    first, second = Revision.unscoped.filter(object_id=rule.pk).order_by("valid_to")
     Revision.unscoped.filter(pk=first.pk).update(valid_to=at(2))
     Revision.unscoped.filter(pk=second.pk).update(valid_to=at(4))
     Anchor.unscoped.filter(pk=old.pk).update(superseded_at=at(3))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.test import Client
 
 from search.context.tokens import count
 from search.models import ContextBundle
@@ -82,3 +83,33 @@ def test_what_cannot_be_answered_names_the_field_and_records_nothing(busy, acme,
 @pytest.mark.parametrize("ref", ["x", "01a20185-65fe-77d1-8dbe-6eb0be6e0a23", "%00"])
 def test_there_is_none_of_that_id(busy, acme, bob, ref):
     assert error_of(key_for(acme, bob, "read").get(f"context/{ref}"))[0] == 404
+
+
+def tool(key: str, **arguments):
+    """What get_context answers over MCP: (structured, text, whether it is an error)."""
+    params = {"name": "get_context", "arguments": arguments}
+    message = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    headers = {"Authorization": f"Bearer {key}"}
+    answer = Client().post("/mcp", message, content_type="application/json", headers=headers)
+    result = answer.json()["result"]
+    return result.get("structuredContent"), result["content"][0]["text"], result.get("isError")
+
+
+def test_the_tool_gives_text_and_items_and_the_same_again(busy, acme, bob):
+    key = key_for(acme, bob, "read").text
+    given, text, failed = tool(key, session="run-1", query="webhook", tokenBudget="400", limit=9)
+    assert not failed
+    assert "Amounts are integers" in text
+    assert given["tokens"] == count(text) <= given["budget"] == 400
+    assert given["items"][0]["section"] == "path"
+    assert {"id", "kind", "score", "reason", "tokens"} <= set(given["items"][0])
+    assert ContextBundle.unscoped.get().origin == "tool"
+    again, same, _ = tool(key, id=given["id"])
+    assert (again, same) == (given, text)
+    then, nothing, _ = tool(key, project="shop", asOf="2026-01-31T12:00:00Z")
+    assert then["items"] == []
+    assert nothing == "Nothing is known of this project yet."
+    for wrong in ({"id": "x"}, {"project": "nowhere"}, {"project": "shop", "budget": 1},
+                  {"project": "shop", "as_of": "2026-01-31T12:00:00"}):  # fmt: skip
+        assert tool(key, **wrong)[2]
+    assert tool(key, session="a-new-run", project="shop")[0]["items"][0]["section"] == "rules"
