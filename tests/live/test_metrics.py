@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
@@ -128,3 +129,13 @@ def test_old_pulses_are_forgotten(acme):
         Pulse.unscoped.create(workspace=acme, minute=timezone.now() - timedelta(days=age), ms=5)
     pulse.forget()
     assert Pulse.unscoped.count() == 1
+
+
+def test_timescale_is_refused_where_it_is_not(acme):
+    project = make_project(acme)
+    Activity.unscoped.create(workspace=acme, project=project, hour=NOW.replace(minute=0), events=5)
+    rollup.roll_up(acme, now=NOW)
+    with pytest.raises(CommandError, match=r"TimescaleDB is (not installed|an extension)"):
+        call_command("install_timescale")
+    call_command("install_timescale", "--undo")
+    assert History.unscoped.filter(workspace=acme).count() == 2
