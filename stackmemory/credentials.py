@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 
@@ -77,9 +78,10 @@ def _admitted(request: HttpRequest) -> Actor:
             raise Unauthenticated
         request.workspace = key.workspace  # type: ignore[attr-defined]
         try:
-            request.allowance = limits.take(  # type: ignore[attr-defined]
-                key.workspace, key.pk, person=key.created_by_id
-            )
+            if not settings.READ_ONLY:  # counting is writing
+                request.allowance = limits.take(  # type: ignore[attr-defined]
+                    key.workspace, key.pk, person=key.created_by_id
+                )
         except limits.TooMany as refusal:
             request.allowance = refusal.allowance  # type: ignore[attr-defined]
             raise

@@ -10,7 +10,7 @@ from frames.models import Frame
 from stackmemory.read_only import WORDS
 from tests.pages import make_frame, make_project
 from workspaces import api_keys
-from workspaces.models import ApiKey, Membership
+from workspaces.models import ApiKey, Bucket, Membership
 
 pytestmark = pytest.mark.django_db
 
@@ -37,6 +37,7 @@ def test_reading_goes_on_and_leaves_no_trace(frozen, acme, alice, login, client)
     assert "Work" in mcp.json()["result"]["content"][0]["text"]
     assert client.get("/readyz").json()["read_only"] is True
     assert ApiKey.unscoped.get().last_used_at is None
+    assert not Bucket._base_manager.exists()
     assert Membership.unscoped.get(user=alice).last_seen_at is None
 
 
