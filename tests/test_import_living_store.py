@@ -61,6 +61,7 @@ def test_new_rows_are_imported_and_the_rest_exists(acme, path):
     assert (root.event_count, root.child_count) == (4, 1)
     new = Frame.objects.in_workspace(acme).get(source_id="f-3")
     assert (new.depth, new.root_id, new.session.source_id) == (2, root.id, "run-9")
+    assert new.session.client == "StackMemory"
     assert_whole(acme, path)
 
 

@@ -15,6 +15,8 @@ from stackmemory.lib.uuid7 import derived
 
 IDLE = timedelta(hours=24)
 LOOKUP = 5000
+# A local store tells of no other.
+CLIENT = "StackMemory"
 
 
 class Sessions:
@@ -49,7 +51,7 @@ class Sessions:
         workspace = self.run.workspace
         session = AgentSession(
             id=derived(started, str(workspace.id), "session", str(project.id), run_id),
-            workspace=workspace, project=project, source_id=run_id,
+            workspace=workspace, project=project, source_id=run_id, client=CLIENT,
             started_at=started, last_seen_at=self._end(started, ended),
         )  # fmt: skip
         session.ended_at = session.last_seen_at
