@@ -15,6 +15,7 @@ from django.db import connections
 # name → function, and how often in minutes
 SCHEDULES: dict[str, tuple[str, int]] = {
     "maintain partitions": ("frames.partitions.make_ahead", 24 * 60),
+    "let events age": ("frames.retention.apply_everywhere", 24 * 60),
     # Does nothing where BACKUP_TO is not set.
     "back up": ("stackmemory.backup.schedule.back_up_when_due", 60),
     "measure usage": ("frames.usage.measure_all", 60),

@@ -82,6 +82,7 @@ ROUTES: dict[str, dict[str, str]] = {
     "frames:projects": get("read"),
     "frames:project": get("read"),
     "frames:scoring": both("read", "settings"),
+    "frames:retention": both("read", "settings"),
     "frames:sessions": get("read"),
     "frames:session": get("read"),
     "frames:session-events": get("read"),

@@ -49,6 +49,7 @@ ACTIONS = {
     "deletion": "Deletion",
     "project.created": "Project created",
     "project.settings": "Project settings changed",
+    "project.aged": "Events deleted by age",
     "operator.changed": "Changed by an operator",
 }
 

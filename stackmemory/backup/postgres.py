@@ -120,7 +120,8 @@ class Postgres:
             yield beside
         finally:
             with self._connected() as connection:
-                drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
+                # Not FORCE, which may not end an autovacuum there; without, that ends by itself.
+                drop = sql.SQL("DROP DATABASE IF EXISTS {}")
                 connection.execute(drop.format(sql.Identifier(name)))
 
     @contextmanager

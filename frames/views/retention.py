@@ -1,0 +1,93 @@
+"""How long a project keeps its events: the setting, and what would go by another."""
+
+from __future__ import annotations
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+
+from frames.models import Project
+from frames.retention import DAYS, DIGEST, EVER, MOST_DAYS, Policy, aging, preview
+from workspaces import audit
+from workspaces.access import may, requires
+from workspaces.request import WorkspaceRequest
+
+TOP = 10
+CHOICES = {
+    EVER: "For ever",
+    DAYS: "For so many days after they happened",
+    DIGEST: "Until their frame has been closed for so many days, and has a digest",
+}
+
+
+class RetentionForm(forms.Form):
+    keep = forms.ChoiceField(label="Keep events", choices=CHOICES.items(), widget=forms.RadioSelect)
+    days = forms.IntegerField(label="Days", min_value=1, max_value=MOST_DAYS)
+    hold = forms.CharField(
+        label="Legal hold",
+        required=False,
+        max_length=200,
+        help_text="While a reason stands here, nothing of the project goes, whatever is chosen above.",
+    )
+    sure = forms.BooleanField(label="Yes, delete them", required=False)
+
+    @property
+    def policy(self) -> Policy:
+        given = self.cleaned_data
+        return Policy(given["keep"], given["days"], given["hold"].strip())
+
+
+@requires("read")
+@require_http_methods(["GET", "POST"])
+def retention(request: WorkspaceRequest, project_slug: str) -> HttpResponse:
+    """The setting; ?keep=… shows what would go by another; a POST keeps it, once one is sure."""
+    project = get_object_or_404(
+        request.workspace.projects.select_related("workspace"), slug=project_slug
+    )
+    today = Policy.of(project)
+    asked = request.POST if request.method == "POST" else request.GET
+    form = RetentionForm(asked or None, initial=today.stored())
+    may_change = may(request.membership.role, "settings")
+    if request.method == "POST" and not may_change:
+        return HttpResponse("Only who may change settings can change this.", status=403)
+    policy = form.policy if form.is_bound and form.is_valid() else today
+    goes = preview(project, policy)
+    if request.method == "POST" and form.is_valid():
+        if not goes.events or form.cleaned_data["sure"]:
+            keep(request, project, policy)
+            messages.success(request, "Saved.")
+            return redirect("frames:retention", request.workspace.slug, project.slug)
+        form.add_error("sure", "Tick this to have them deleted, or choose to keep more.")
+    frames = project.frames.visible_to(request.user)
+    frames = frames.filter(pk__in=aging(project, policy, timezone.now()).values("pk"))
+    return render(
+        request,
+        "frames/retention.html",
+        {
+            "project": project,
+            "form": form,
+            "policy": policy,
+            "is_tried": form.is_bound and policy != today,
+            "may_change": may_change,
+            "goes": goes,
+            "frames": frames.order_by("-event_count", "-pk")[:TOP],
+        },
+    )
+
+
+def keep(request: WorkspaceRequest, project: Project, policy: Policy) -> None:
+    """Store the setting and say so in the audit log; nothing where nothing changes."""
+    row = request.workspace.projects.select_for_update().get(pk=project.pk)
+    before = Policy.of(row)
+    if policy == before:
+        return
+    row.settings = {**row.settings, "retention": policy.stored()}
+    row.save(update_fields=["settings"])
+    audit.record(
+        workspace=request.workspace, action="project.settings", target=row,
+        before={"retention": before.stored()}, after={"retention": policy.stored()},
+        request=request,
+    )  # fmt: skip
