@@ -13,6 +13,7 @@ from typing import Any
 
 from stackmemory.cli import VERSION, account, doctor, hooks, past, status, talk
 from stackmemory.cli.account import Account
+from stackmemory.cli.mirror import follow, started, teller
 from stackmemory.cli.push import AGAIN, Wishes, push
 from stackmemory.cli.server import Away, Server
 from stackmemory.cli.talk import Problem, say, say_json
@@ -75,6 +76,23 @@ def parser() -> argparse.ArgumentParser:
         "--keep-project-ids", action="store_true", help="one project for each id in the store"
     )
     pushed.add_argument("--dry-run", action="store_true", help="report only, write nothing")
+
+    mirrored = _command(commands, "mirror", run_mirror, "follow a store that is worked in")
+    mirrored.add_argument(
+        "path", type=Path, metavar="PATH",
+        help="a context.db, a .stackmemory folder or a repository",
+    )  # fmt: skip
+    mirrored.add_argument("--project", metavar="SLUG", help="put everything into this project")
+    mirrored.add_argument(
+        "--keep-project-ids", action="store_true", help="one project for each id in the store"
+    )
+    mirrored.add_argument(
+        "--interval", type=float, default=2.0, metavar="SECONDS", help="between two looks; 2"
+    )
+    mirrored.add_argument("--once", action="store_true", help="look once, send, and end")
+    mirrored.add_argument(
+        "--whole", action="store_true", help="forget what was sent and send all of it again"
+    )
     return top
 
 
@@ -180,6 +198,25 @@ def run_past(options: argparse.Namespace) -> int:
     else:
         for line in past.lines(told):
             say(line)
+    return 0
+
+
+def run_mirror(options: argparse.Namespace) -> int:
+    if not 0.1 <= options.interval <= 86_400:
+        raise Problem("--interval is a number of seconds, from 0.1 to 86400.")
+    wishes = Wishes(options.project, options.keep_project_ids)
+    mirror = started(server_of(options), options.path, wishes, once=options.once)
+    try:
+        if options.whole:
+            mirror.memory.forget()
+        if not options.json:
+            say(f"Mirroring {options.path} to {mirror.server.url}; Ctrl-C ends it.")
+        follow(
+            mirror, interval=options.interval, once=options.once,
+            tell=teller(as_json=options.json),
+        )  # fmt: skip
+    finally:
+        mirror.close()
     return 0
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from stackmemory.cli import account as accounts
-from stackmemory.cli import spool
+from stackmemory.cli import mirror, spool
 from stackmemory.cli.place import repository, slug_of
 from stackmemory.cli.server import Denied, Server
 from stackmemory.cli.talk import span
@@ -30,6 +30,7 @@ def gather(server: Server, *, cwd: Path, project: str | None = None) -> dict[str
         "stack": [],
         "events": [],
         "waiting": asdict(spool.backlog(accounts.state_folder())),
+        "mirrors": mirror.words(),
     }
     if found is None:
         return told
@@ -66,14 +67,14 @@ def lines(told: dict[str, Any], now: datetime | None = None) -> list[str]:
     out = [f"{who} in {told['workspace']} at {told['server']} (key {told['key']})"]
     project, session = told["project"], told["session"]
     if project is None:
-        return [*out, "No project: this is no repository the workspace knows.", _waits(told)]
+        return [*out, "No project: this is no repository the workspace knows.", *_waits(told, now)]
     counts = project["counts"]
     out.append(
         f"Project {project['name']}: {counts['sessions']:,} sessions, {counts['events']:,} events,"
         f" {counts['open_frames']:,} frames open, {counts['open_tasks']:,} tasks to do"
     )
     if session is None:
-        return [*out, "Nobody has worked in it yet.", _waits(told)]
+        return [*out, "Nobody has worked in it yet.", *_waits(told, now)]
     state = "ended" if session["ended_at"] else "going on"
     seen = _ago(session["last_seen_at"], now)
     branch = f" on {session['branch']}" if session["branch"] else ""
@@ -83,14 +84,23 @@ def lines(told: dict[str, Any], now: datetime | None = None) -> list[str]:
     for event in told["events"]:
         what = f"{event['type']} {event.get('tool') or ''}".strip()
         out.append(f"  · {what}, {_ago(event['occurred_at'], now)}")
-    return [*out, _waits(told)]
+    return [*out, *_waits(told, now)]
 
 
-def _waits(told: dict[str, Any]) -> str:
+def _waits(told: dict[str, Any], now: datetime) -> list[str]:
     hooks = told["waiting"]["hooks"]
-    if not hooks:
-        return "Nothing waits to be sent."
-    return f"{hooks} hooks wait to be sent, since {told['waiting']['since'] or 'some time'}."
+    since = told["waiting"]["since"] or "some time"
+    out = [
+        f"{hooks} hooks wait to be sent, since {since}." if hooks else "Nothing waits to be sent."
+    ]
+    for each in told["mirrors"]:
+        heard = span(now.timestamp() - each["at"])
+        behind = each["behind_since"]
+        state = f"behind by {span(now.timestamp() - behind)}" if behind else "in step"
+        running = now.timestamp() - each["at"] < 2 * mirror.HEARTBEAT
+        state = state if running else f"not running, {state} when last heard of {heard} ago"
+        out.append(f"Mirror of {each['path']} to {each['server']}: {state}.")
+    return out
 
 
 def _ago(at: str, now: datetime) -> str:

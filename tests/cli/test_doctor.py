@@ -166,7 +166,9 @@ def test_status_tells_who_what_and_what_last(acme, agent, carrier, shop):
     assert len(carrier.asked) == 5
     assert [each["name"] for each in told["stack"]] == ["Outer", "Inner"]
     assert [each["type"] for each in told["events"]] == [f"note-{n}" for n in (7, 6, 5, 4, 3)]
-    text = "\n".join(status.lines(told))
+    mirrored = {"path": "/shop/context.db", "server": URL, "at": 1.0, "behind_since": 1.0}
+    text = "\n".join(status.lines(told | {"mirrors": [mirrored]}))
+    assert f"Mirror of /shop/context.db to {URL}: not running, behind by" in text
     assert "bob@example.com in acme" in text
     assert "claude-code on main, going on, seen just now" in text
 
