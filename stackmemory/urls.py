@@ -6,6 +6,7 @@ from django.urls import include, path
 
 from stackmemory.api import urls as api_urls
 from stackmemory.connect import hook_script
+from stackmemory.exports.account import account_data
 from stackmemory.live.views import page_stream
 from stackmemory.mcp.views import endpoint as mcp
 from stackmemory.operations_page import operations
@@ -14,6 +15,7 @@ from stackmemory.operations_page import operations
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 urlpatterns = [
+    path("account/data/", account_data, name="account-data"),
     path("account/", include("allauth.urls")),
     path("admin/operations/", admin.site.admin_view(operations), name="operations"),
     path("admin/", admin.site.urls),

@@ -72,6 +72,7 @@ ROUTES: dict[str, dict[str, str]] = {
     "workspaces:audit": get("audit"),
     "workspaces:audit-export": post("audit"),
     # stackmemory/exports: a person's own
+    "account-data": both("person", "person"),
     "exports": both("export", "export"),
     "exports-progress": get("export"),
     "export-file": get("own"),

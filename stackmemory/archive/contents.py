@@ -40,7 +40,7 @@ CONTENTS: dict[str, Mapping[str, Any]] = {
 SECRET = "it opens something: new ones are made where the workspace goes"
 MADE_ANEW = "made anew from what is in the archive"
 PASSING = "of passing use only"
-OPERATORS = "what an operator grants on one installation, not the team's own"
+OPERATORS = "what an operator grants and measures on one installation, not the team's own"
 LEFT_OUT: dict[str, str] = {
     "workspaces.ApiKey": SECRET,
     "workspaces.Invitation": SECRET,
@@ -48,6 +48,8 @@ LEFT_OUT: dict[str, str] = {
     "workspaces.Bucket": PASSING,
     "workspaces.News": PASSING,
     "frames.Export": PASSING,
+    "workspaces.Pulse": PASSING,
+    "workspaces.History": OPERATORS,
     "workspaces.Spending": OPERATORS,
     "workspaces.Limit": OPERATORS,
     "search.Document": MADE_ANEW,
