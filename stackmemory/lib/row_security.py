@@ -22,6 +22,7 @@ from stackmemory.lib.tenancy import APP, SYSTEM, step_down
 WORKSPACE = "workspace_id = (SELECT nullif(current_setting('app.workspace_id', true), '')::uuid)"
 PERSON = "(SELECT nullif(current_setting('app.person_id', true), '')::uuid)"
 SECRET = "(SELECT nullif(current_setting('app.secret', true), ''))"
+LESSER = "LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS"
 EXTENSIONS = ("vector", "pg_trgm", "unaccent", "btree_gin")
 
 
@@ -79,9 +80,15 @@ def add_login(using: str, name: str, password: str) -> None:
     """A role for the application to log in with that owns nothing and bypasses nothing."""
     connection = connections[using]
     with transaction.atomic(using=using), connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name])
-        verb = "ALTER" if cursor.fetchone() else "CREATE"
-        rights = "LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS"
+        cursor.execute(
+            "SELECT rolsuper OR rolcreatedb OR rolcreaterole OR rolbypassrls FROM pg_roles"
+            " WHERE rolname = %s",
+            [name],
+        )
+        known = cursor.fetchone()
+        verb = "ALTER" if known else "CREATE"
+        # Taking away what it does not have is a superuser's to say.
+        rights = "LOGIN" if known == (False,) else LESSER
         cursor.execute(
             "SELECT format(%s, %s::text, %s::text)",
             [f"{verb} ROLE %I {rights} PASSWORD %L", name, password],
