@@ -116,3 +116,47 @@ def test_scopes_hold_behind_a_transaction_pooler(pooled_url):
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == []
+
+
+HEAR = """
+import asyncio, sys
+from uuid import UUID
+from stackmemory.lib.listen import listener
+from stackmemory.lib.tenancy import workspace_scope
+from workspaces import news
+def write():
+    with workspace_scope(UUID(sys.argv[1])):
+        news.tell(UUID(sys.argv[1]), "frame", "opened", [UUID(int=7)])
+async def main():
+    heard, ready = asyncio.Queue(), asyncio.Event()
+    async def missed():
+        ready.set()
+    task = asyncio.create_task(listener(news.CHANNEL, heard.put_nowait, missed).run())
+    await asyncio.wait_for(ready.wait(), 20)
+    await asyncio.to_thread(write)
+    message = news.Message.parse(await asyncio.wait_for(heard.get(), 20))
+    print(message.kind, message.what, message.ids[0])
+    task.cancel()
+asyncio.run(main())
+"""
+
+
+def test_news_written_through_the_pooler_are_heard_past_it(pooled_url):
+    acme = Workspace.objects.create(slug="acme", name="Acme")
+    database = connection.settings_dict
+    direct = "postgresql://{USER}@{HOST}:{PORT}/{NAME}".format(**database)
+    done = subprocess.run(
+        [sys.executable, "-c", f"import django; django.setup()\n{HEAR}", str(acme.pk)],
+        env=os.environ
+        | {
+            "DATABASE_URL": pooled_url,
+            "DATABASE_DIRECT_URL": direct,
+            "DJANGO_SETTINGS_MODULE": "stackmemory.settings",
+        },
+        cwd=settings.BASE_DIR,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["frame", "opened", "00000000-0000-0000-0000-000000000007"]

@@ -140,7 +140,7 @@ class Hub:
 
     async def join(self, reader: Reader) -> None:
         """From here on the reader hears what is told in its workspace."""
-        self._start()
+        self.listen()
         room = self.rooms.get(reader.workspace)
         if room is None:
             room = self.rooms[reader.workspace] = Room()
@@ -170,13 +170,14 @@ class Hub:
             for reader in room.readers:
                 reader.close()
 
-    def _start(self) -> None:
-        """Begin to listen, in the loop we are in."""
+    def listen(self) -> None:
+        """See to it that somebody listens, in the loop we are in."""
         loop = asyncio.get_running_loop()
         if self._task is None or self._task.done() or self._loop is not loop:
             self._loop = loop
             self.listener = listener(news.CHANNEL, self._heard, self._catch_up)
             self._task = loop.create_task(self.listener.run(), name="stackmemory listener")
+            self._task.add_done_callback(_say_why)
 
     def _heard(self, payload: str) -> None:
         try:
@@ -197,6 +198,12 @@ class Hub:
                     room.tell(message)
                 if len(rows) < PAGE:
                     break
+
+
+def _say_why(task: asyncio.Task[None]) -> None:
+    # A fault of ours: whatever the database does, the listener goes on. The next beat starts it anew.
+    if not task.cancelled() and (problem := task.exception()):
+        logger.error("The listener has ended", exc_info=problem)
 
 
 async def in_thread(work: Callable[..., T], *arguments: Any, **named: Any) -> T:

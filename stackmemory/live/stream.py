@@ -143,6 +143,7 @@ async def _told(reader: Reader, given: Pass, position: int | None) -> AsyncItera
             yield written(fresh)
         elif not await reader.wait(HEARTBEAT):
             quiet += 1
+            hub.listen()
             reader.doubted = quiet % RECHECK_BEATS == 0
             yield event("beat", {}, reader.position)
     yield event("bye", {"reason": "restart"})
