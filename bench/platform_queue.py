@@ -22,7 +22,7 @@ import psycopg
 from tests.postgres import Server
 
 ROOT = Path(__file__).parent.parent
-JOBS, ROUNDS, PICKUPS = 1000, 3, 50
+JOBS, ROUNDS, PICKUPS = 600, 3, 50
 STOCK = """
 from stackmemory.settings import *
 Q_CLUSTER = {k: v for k, v in Q_CLUSTER.items() if k not in ("broker_class", "bulk")}
@@ -41,13 +41,18 @@ with transaction.atomic():
 """
 PICK_UP = """
 import django; django.setup()
-import sys, time
+import os, sys, time
 from django_q.tasks import async_task
 from stackmemory.lib.queue import enqueue
 ours, count, path = sys.argv[1] == "ours", int(sys.argv[2]), sys.argv[3]
-for _ in range(count):
+def ask():
     (enqueue if ours else async_task)("tests.platform.jobs.note_time", path, str(time.time()))
+ask()
+while not os.path.exists(path):  # until the cluster is up
+    time.sleep(0.05)
+for _ in range(count - 1):
     time.sleep(0.12)
+    ask()
 """
 LEFT = {
     "ours": "SELECT count(*) FROM stackmemory_job WHERE state IN ('waiting', 'running')",

@@ -56,7 +56,7 @@ IN_SQL: dict[str, str] = {
         "DELETE FROM stackmemory_cacheentry WHERE expires <= extract(epoch FROM now())"
     ),
     "forget full buckets": (
-        "DELETE FROM workspaces_bucket WHERE stamp < extract(epoch FROM now()) - 3600"
+        "DELETE FROM workspaces_bucket WHERE full_at < extract(epoch FROM now())"
     ),
     "expire invitations": (
         "UPDATE workspaces_invitation SET revoked_at = now() WHERE accepted_at IS NULL"

@@ -178,7 +178,9 @@ class SpendingAdmin(OperatorAdmin):
 
 @admin.register(Bucket)
 class BucketAdmin(OperatorAdmin):
-    list_display = ("subject", "workspace", "tokens", "capacity")
+    list_display = ("subject", "full_at")
+    list_select_related = ()
+    ordering = ("subject",)
 
 
 @admin.register(IdempotencyKey)

@@ -7,23 +7,22 @@ there is, and being refused uses nothing up.
 
 from __future__ import annotations
 
-import math
 import time
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
 from stackmemory.lib.refusal import Refusal
-from stackmemory.lib.tenancy import system_scope
 from stackmemory.lib.uuid7 import uuid7
-from workspaces.models import Bucket, Limit, LimitName, Spending, Workspace
+from workspaces import buckets
+from workspaces.models import Limit, LimitName, PlanLimit, Spending, Workspace
 
-MINUTE = 60.0
+# Seconds after which a change of a limit holds in every process.
+FRESH = 2.0
 
 # What a workspace may use of one thing: its own limit, or else its plan's.
 AMOUNT = (
@@ -31,34 +30,6 @@ AMOUNT = (
     " WHERE workspace_id = %s AND name = %s"
     " UNION ALL SELECT 1 AS place, amount FROM workspaces_planlimit WHERE plan = %s AND name = %s"
     ") AS found ORDER BY place LIMIT 1"
-)
-# What a bucket holds by now: what was left, and what has flowed in since.
-FILLED = (
-    "(b.tokens + CASE WHEN excluded.stamp > b.stamp"
-    f" THEN (excluded.stamp - b.stamp) * excluded.capacity / {MINUTE} ELSE 0 END)"
-)
-# One statement takes from every bucket a request needs one of: its key's, its person's, and that of
-# the whole workspace, always in this order. Each row says how many are limited, so that one who
-# gets fewer rows back knows of a refusal.
-LIMITED = (
-    "(SELECT asked.*, CASE WHEN own.id IS NULL THEN plan.amount ELSE own.amount END AS amount"
-    " FROM (%s) AS asked"
-    " LEFT JOIN workspaces_limit AS own ON own.workspace_id = %s AND own.name = asked.name"
-    " LEFT JOIN workspaces_planlimit AS plan ON plan.plan = %s AND plan.name = asked.name)"
-)
-TAKE = (
-    "INSERT INTO workspaces_bucket AS b"
-    " (id, created_at, workspace_id, subject, capacity, tokens, stamp)"
-    f" SELECT id, %s, %s, subject, amount, amount - 1, %s FROM {LIMITED} AS wanted"
-    " WHERE amount >= 1 ORDER BY place"
-    " ON CONFLICT (workspace_id, subject) DO UPDATE SET capacity = excluded.capacity,"
-    f" tokens = CASE WHEN {FILLED} < excluded.capacity THEN {FILLED} ELSE excluded.capacity END - 1,"
-    " stamp = CASE WHEN excluded.stamp > b.stamp THEN excluded.stamp ELSE b.stamp END"
-    f" WHERE {FILLED} >= 1 RETURNING subject, capacity, tokens,"
-    f" (SELECT count(amount) FROM {LIMITED} AS wanted)"
-)
-GIVE_BACK = (
-    "UPDATE workspaces_bucket SET tokens = tokens + 1 WHERE workspace_id = %s AND subject = %s"
 )
 SPEND = (
     "INSERT INTO workspaces_spending AS s (id, created_at, workspace_id, name, period, amount)"
@@ -114,48 +85,49 @@ def take(
     None where nothing is limited, else what is left of the one with the least. A full bucket holds
     a minute's requests and fills evenly. Raises TooMany, and then nothing was taken.
     """
-    if settings.READ_ONLY:  # counting is writing
-        return None
     now = time.time() if now is None else now
-    wanted = {LimitName.REQUESTS.value: subject, LimitName.ALL_REQUESTS.value: workspace.pk}
-    if person:
-        wanted[LimitName.PERSON_REQUESTS.value] = person
-    rows = _take(workspace, wanted, now)
-    if rows and rows[0][3] == len(rows):
-        capacity, tokens = min(((row[1], row[2]) for row in rows), key=lambda pair: pair[1])
-        reset = math.ceil((capacity - tokens) * MINUTE / capacity)
-        return Allowance(int(capacity), int(tokens), reset)
-    had = {row[0] for row in rows}
-    for each in had:
-        with connection.cursor() as cursor:
-            cursor.execute(GIVE_BACK, [_uuid(workspace.pk), each])
-    for name, whose in wanted.items():
-        limit = allowed(workspace, name) if _uuid(whose) not in had else None
-        if limit is not None:
-            raise TooMany(_refused(workspace, whose, limit, now), name)
-    return None
-
-
-def _take(workspace: Workspace, wanted: dict[str, uuid.UUID], now: float) -> list[Any]:
-    asked = " UNION ALL ".join(
-        ["SELECT %s AS id, %s AS subject, %s AS name, %s AS place"] * len(wanted)
-    )
-    # The narrowest first: two who meet in the workspace's bucket hold nothing the other waits for.
-    order = (LimitName.REQUESTS, LimitName.PERSON_REQUESTS, LimitName.ALL_REQUESTS)
-    values = [
-        each
-        for place, name in enumerate(order)
-        if name in wanted
-        for each in (_uuid(uuid7()), _uuid(wanted[name]), name.value, place)
-    ]
-    limited = [*values, _uuid(workspace.pk), workspace.plan]
-    made = connection.ops.adapt_datetimefield_value(timezone.now())
-    with connection.cursor() as cursor:
-        cursor.execute(
-            TAKE.replace("(%s) AS asked", f"({asked}) AS asked"),
-            [made, _uuid(workspace.pk), now, *limited, *limited],
+    amounts = _request_amounts(workspace)
+    wanted = [
+        buckets.Wanted(name, whose, amount)
+        for name, whose in (  # the narrowest first
+            (LimitName.REQUESTS.value, subject),
+            (LimitName.PERSON_REQUESTS.value, person),
+            (LimitName.ALL_REQUESTS.value, workspace.pk),
         )
-        return cursor.fetchall()
+        if whose and (amount := amounts.get(name)) is not None
+    ]
+    if person and any(each.name == LimitName.PERSON_REQUESTS for each in wanted):
+        apart = uuid.uuid5(workspace.pk, person.hex)  # who works in two workspaces has two buckets
+        wanted = [
+            buckets.Wanted(
+                each.name, apart if each.subject == person else each.subject, each.capacity
+            )
+            for each in wanted
+        ]
+    if not wanted:
+        return None
+    taken = buckets.take(wanted, now)
+    allowance = Allowance(taken.of.capacity, taken.left, taken.full_in, taken.wait)
+    if taken.wait:
+        raise TooMany(allowance, taken.of.name)
+    return allowance
+
+
+# What was said of a workspace's requests, and when it was read.
+_known: dict[tuple[uuid.UUID, str], tuple[float, dict[str, int | None]]] = {}
+
+
+def _request_amounts(workspace: Workspace) -> dict[str, int | None]:
+    """By name; read anew every FRESH seconds, since it is asked before every call."""
+    key, at = (workspace.pk, workspace.plan), time.monotonic()
+    known = _known.get(key)
+    if known is None or at - known[0] > FRESH:
+        if len(_known) > 10_000:
+            _known.clear()
+        rows = dict(PlanLimit.objects.filter(plan=workspace.plan).values_list("name", "amount"))
+        rows |= dict(Limit.objects.in_workspace(workspace).values_list("name", "amount"))
+        known = _known[key] = (at, rows)
+    return known[1]
 
 
 def allowed(workspace: Workspace, name: str) -> int | None:
@@ -207,32 +179,16 @@ def period(now: datetime | None = None) -> str:
     return (now or timezone.now()).strftime("%Y-%m")
 
 
-def forget_full(now: float | None = None) -> int:
-    """For the worker: drop the buckets that have long been full again."""
-    with system_scope():
-        rows = Bucket.objects.across_workspaces()
-        old = rows.filter(stamp__lt=(time.time() if now is None else now) - 60 * MINUTE)
-        return int(old._raw_delete(old.db))
-
-
 def set_limit(workspace: Workspace, name: str, amount: int | None) -> None:
     """Give a workspace a limit of its own; None lets it use as much as it likes."""
     Limit.unscoped.update_or_create(workspace=workspace, name=name, defaults={"amount": amount})
+    _known.clear()
 
 
 def follow_plan(workspace: Workspace, name: str) -> None:
     """Take back a workspace's own limit."""
     Limit.objects.in_workspace(workspace).filter(name=name).delete()
-
-
-def _refused(workspace: Workspace, subject: uuid.UUID, limit: int, now: float) -> Allowance:
-    """How long until there is a token again."""
-    if limit < 1:
-        return Allowance(limit, 0, 60, 60)
-    bucket = Bucket.objects.in_workspace(workspace).filter(subject=subject).first()
-    tokens = bucket.tokens + max(now - bucket.stamp, 0) * limit / MINUTE if bucket else 0.0
-    wait = math.ceil(max(1 - tokens, 0) * MINUTE / limit - 1e-6)  # not a second for a rounding
-    return Allowance(limit, 0, math.ceil((limit - tokens) * MINUTE / limit), max(wait, 1))
+    _known.clear()
 
 
 def _write(sql: str, values: list[Any]) -> Any:

@@ -133,8 +133,10 @@ def pause_after(attempt: int) -> float:
 _handed = threading.local()
 
 
-def note_claim(task: dict[str, Any], **kwargs: Any) -> None:
+def note_claim(func: Any, task: dict[str, Any], **kwargs: Any) -> None:
     """django-q2 is about to call run(): keep which job that is, and have nobody else settle it."""
+    if func is not run:
+        return
     claim, task["ack_id"] = task.get("ack_id"), None
     if claim is not None:
         _handed.claim = claim

@@ -112,7 +112,7 @@ def test_no_limit_and_none_at_all(acme, agent):
     response = agent.get("me")
     assert response.status_code == 200
     assert "X-RateLimit-Limit" not in response
-    assert not Bucket.unscoped.exists()
+    assert not Bucket.objects.exists()
     limits.set_limit(acme, REQUESTS, 0)
     assert error_of(agent.get("me"))[0] == 429
 

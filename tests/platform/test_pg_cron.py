@@ -176,6 +176,6 @@ def test_pg_cron_has_them_runs_them_and_gives_them_back(debian):
 
 
 def test_without_pg_cron_it_says_so_and_changes_nothing(db):
-    with pytest.raises(CommandError, match="SQLite|not loaded"):
+    with pytest.raises(CommandError, match=r"SQLite|not loaded"):
         call_command("install_pg_cron")
     assert set(IN_SQL) < set(SCHEDULES)

@@ -50,23 +50,22 @@ class Limit(TenantModel):
         return f"{self.name} {self.amount}"
 
 
-class Bucket(TenantModel):
-    """The tokens left to make requests with. Not crash-safe, and need not be."""
+class Bucket(models.Model):
+    """A bucket of requests, known by when it will be full again. Not crash-safe, and need not be.
 
-    # The id of a key, a person or the workspace, as a plain value: a bucket outlives its key by a little.
-    subject = models.UUIDField()
-    capacity = models.FloatField()
-    tokens = models.FloatField()
+    It tells nothing of anybody and is taken from before every call of the API: no row of a
+    workspace's, and no more columns than counting needs.
+    """
+
+    # The id of a key or a workspace, or what stands for a person in a workspace (limits.py).
+    subject = models.UUIDField(primary_key=True)
     # Seconds since 1970, so that both engines reckon with it alike.
-    stamp = models.FloatField()
-
-    class Meta(TenantModel.Meta):
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["workspace", "subject"], name="bucket_once"),
-        ]
+    full_at = models.FloatField()
+    # The latest clock that took from it: one that is behind reckons with this.
+    seen_at = models.FloatField()
 
     def __str__(self) -> str:
-        return f"{self.tokens:.0f} of {self.capacity:.0f}"
+        return str(self.subject)
 
 
 class Spending(TenantModel):
