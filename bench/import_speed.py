@@ -17,19 +17,15 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
+from bench.raw_copy import timed_copy
 from tests.postgres import Server
 from tests.stores import NOW, B, Store, js
 
 WORDS = Path(__file__).read_text().split()
 MONTHS = 3
-COLUMNS = (
-    "id, workspace_id, frame_id, session_id, created_at, seq, type, payload, occurred_at, tool,"
-    " is_error, score, redactions, source_id, source"
-)
 
 
 def main() -> None:
@@ -55,7 +51,9 @@ def main() -> None:
         rss = max(rss, memory)
         assert report["rows"]["events"]["imported"] == events, report
         seconds["import"].append(report["seconds"])
-        seconds["copy"].append(timed_copy(server, slug, home / "events.copy"))
+        copied, took = timed_copy(server, slug, home / "events.copy")
+        assert copied == events, f"{copied} of {events} are there"
+        seconds["copy"].append(took)
         print(f"round {number + 1}: import {seconds['import'][-1]:.2f} s, "
               f"COPY {seconds['copy'][-1]:.2f} s", flush=True)  # fmt: skip
     tell(path, events, seconds, rss)
@@ -65,13 +63,16 @@ def main() -> None:
 def tell(path: Path, events: int, seconds: dict[str, list[float]], rss: int) -> None:
     median = {side: statistics.median(times) for side, times in seconds.items()}
     size = path.stat().st_size / 2**20
-    print(f"\n{events:,} events, {size:.0f} MB; medians of {len(seconds['copy'])} rounds\n")
+    rounds = f"medians of {len(seconds['copy'])} rounds, load {os.getloadavg()[0]:.1f}"
+    print(f"\n{events:,} events, {size:.0f} MB; {rounds}\n")
     print(f"{'':8}{'seconds':>10}{'spread':>16}{'events/s':>12}")
     for side, times in seconds.items():
         spread = f"{min(times):.2f}–{max(times):.2f}"
         print(f"{side:8}{median[side]:>10.2f}{spread:>16}{events / median[side]:>12,.0f}")
+    ratios = [c / i for c, i in zip(seconds["copy"], seconds["import"], strict=True)]
+    print(f"\nratio, round by round: {', '.join(f'{ratio:.2f}' for ratio in ratios)}")
     figures = {
-        "events_vs_copy": round(median["copy"] / median["import"], 3),
+        "events_vs_copy": round(statistics.median(ratios), 3),
         "events_per_s": round(events / median["import"]),
         "rss_mb": rss,
         "events": events,
@@ -94,48 +95,6 @@ def timed_import(env: dict[str, str], path: Path, slug: str) -> tuple[dict[str, 
     told = manage(env, "import_stackmemory", str(path), "--workspace", slug, "--json")
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
     return json.loads(told.splitlines()[-1]), peak
-
-
-def timed_copy(server: Server, slug: str, file: Path) -> float:
-    """Seconds to COPY the events of a workspace into a twin of the events table."""
-    import psycopg
-
-    url = server.admin_url.rsplit("/", 1)[0] + "/" + server.url.rsplit("/", 1)[1]
-    with psycopg.connect(url) as db:
-        make_twin(db)
-        rows = (
-            f"SELECT {COLUMNS} FROM frames_event WHERE workspace_id ="
-            f" (SELECT id FROM workspaces_workspace WHERE slug = '{slug}')"
-        )
-        with file.open("wb") as out, db.cursor().copy(f"COPY ({rows}) TO STDOUT") as copy:
-            for block in copy:
-                out.write(block)
-        db.commit()
-        began = time.perf_counter()
-        with file.open("rb") as data, db.cursor().copy(f"COPY twin ({COLUMNS}) FROM STDIN") as copy:
-            while block := data.read(1 << 16):
-                copy.write(block)
-        db.commit()
-        took = time.perf_counter() - began
-        assert db.execute("SELECT count(*) FROM twin").fetchone()
-        db.execute("TRUNCATE twin")
-    return took
-
-
-def make_twin(db: Any) -> None:
-    """A table like frames_event: the same partitions, indexes and foreign keys."""
-    if db.execute("SELECT to_regclass('twin')").fetchone()[0]:
-        return
-    db.execute("CREATE TABLE twin (LIKE frames_event INCLUDING ALL) PARTITION BY RANGE (id)")
-    keys = "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE contype = 'f'"
-    for (definition,) in db.execute(f"{keys} AND conrelid = 'frames_event'::regclass").fetchall():
-        db.execute(f"ALTER TABLE twin ADD {definition}")
-    parts = (
-        "SELECT c.relname, pg_get_expr(c.relpartbound, c.oid) FROM pg_inherits i"
-        " JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'frames_event'::regclass"
-    )
-    for name, bound in db.execute(parts).fetchall():
-        db.execute(f"CREATE TABLE twin_{name} PARTITION OF twin {bound}")
 
 
 def write_store(path: Path, events: int) -> Path:
