@@ -3,7 +3,7 @@
 Small workspaces are compared exactly, which is quicker for them. One that has grown LARGE is given
 the emptiest of BUCKETS, and its vectors are marked with it, so that they enter that bucket's HNSW
 index: a graph of few workspaces, in which a search that wants one of them loses little
-(docs/decisions/0006-vectors.md has the measurements).
+(docs/decisions/0007-vectors.md has the measurements).
 """
 
 from __future__ import annotations
