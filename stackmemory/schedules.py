@@ -49,6 +49,12 @@ IN_SQL: dict[str, str] = {
     "forget idempotency keys": (
         "DELETE FROM workspaces_idempotencykey WHERE created_at <= now() - interval '1 day'"
     ),
+    # a day, and an hour more
+    "forget old news": (
+        "DELETE FROM workspaces_news"
+        " WHERE position < (extract(epoch FROM now()) - 90000) * 1000000"
+    ),
+    "forget old pulses": "DELETE FROM workspaces_pulse WHERE minute < now() - interval '2 days'",
     "forget ended jobs": (
         "DELETE FROM stackmemory_job WHERE state = 'done' AND ended_at < now() - interval '7 days'"
     ),

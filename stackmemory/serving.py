@@ -25,11 +25,6 @@ keepalive = 5
 WAITING = 2048
 # The heartbeat is a file; on a slow disk it would stall.
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None
-# Where the processes count together, for /metrics; ours, and gone with us, unless one is named.
-counts = os.environ.get("PROMETHEUS_MULTIPROC_DIR", "")
-if not counts:
-    counts = tempfile.mkdtemp(prefix="stackmemory-metrics-", dir=worker_tmp_dir)
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = counts
 control_socket_disable = True
 accesslog = "-" if os.environ.get("ACCESS_LOG") == "1" else None
 # Its own words look like the product's (settings.py).
@@ -50,6 +45,17 @@ if os.environ.get("LOG_FORMAT", "json" if production else "line") == "json":
     }
 
 
+# Where the processes count together for /metrics; ours alone are removed.
+made: list[str] = []
+
+
+def on_starting(server: Any) -> None:
+    """Name the folder before any process counts."""
+    if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        made.append(tempfile.mkdtemp(prefix="stackmemory-metrics-", dir=worker_tmp_dir))
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = made[0]
+
+
 def child_exit(server: Any, worker: Any) -> None:
     """What a process counted stays; what it was (streams open, listening) ends with it."""
     # Imported before the folder is named, it would have every process count for itself.
@@ -59,8 +65,8 @@ def child_exit(server: Any, worker: Any) -> None:
 
 
 def on_exit(server: Any) -> None:
-    if os.path.basename(counts).startswith("stackmemory-metrics-"):
-        shutil.rmtree(counts, ignore_errors=True)
+    for folder in made:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def post_worker_init(worker: Any) -> None:

@@ -1,12 +1,18 @@
 """What is counted for /metrics, by name. Counting is in memory, shared by a web server's processes.
 
-The processes share files in PROMETHEUS_MULTIPROC_DIR, which stackmemory/serving.py makes before
+The processes share files in PROMETHEUS_MULTIPROC_DIR, which stackmemory/serving.py names before
 anything is counted; without it each process counts for itself.
 """
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from prometheus_client import Counter, Gauge, Histogram
+
+if folder := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+    Path(folder).mkdir(parents=True, exist_ok=True)
 
 requests = Counter("stackmemory_requests", "Requests answered.", ["method", "route", "status"])
 request_seconds = Histogram(
