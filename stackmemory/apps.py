@@ -5,7 +5,7 @@ from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate, pre_migrate
 
 from stackmemory import checks, isolation_checks, read_only, schedules
-from stackmemory.lib import guards, row_security, tenancy
+from stackmemory.lib import guards, pooled, row_security, tenancy
 
 __all__ = ["StackMemoryConfig", "checks", "isolation_checks"]
 
@@ -20,6 +20,7 @@ class StackMemoryConfig(AppConfig):
     verbose_name = "StackMemory"
 
     def ready(self) -> None:
+        pooled.forget_in_children()
         connection_created.connect(tenancy.step_down, dispatch_uid="stackmemory.step_down")
         connection_created.connect(read_only.freeze, dispatch_uid="stackmemory.freeze")
         post_migrate.connect(

@@ -141,7 +141,12 @@ TEMPLATES = [
 
 # --- Database ---------------------------------------------------------------------------------
 DATABASE_URL = env.str("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'stackmemory.sqlite3'}")
-DATABASES = {"default": database_settings(DATABASE_URL, require_tls=PRODUCTION)}
+# Connections of a web process, shared by its requests (serving.py says how many); a command and a
+# worker have one thread, and share nothing.
+DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=0)
+DATABASES = {
+    "default": database_settings(DATABASE_URL, require_tls=PRODUCTION, pool=DATABASE_POOL_SIZE)
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Past a pooler in transaction mode, for what has to stay connected: LISTEN.
 DATABASE_DIRECT_URL = env.str("DATABASE_DIRECT_URL", default="")

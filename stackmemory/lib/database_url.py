@@ -10,8 +10,11 @@ import environ
 LOCAL_HOSTS = frozenset({"", "localhost", "127.0.0.1", "::1"})
 
 
-def database_settings(url: str, *, require_tls: bool) -> dict[str, Any]:
-    """Parse `url`; with `require_tls`, ask a remote PostgreSQL for TLS unless the URL says otherwise."""
+def database_settings(url: str, *, require_tls: bool, pool: int = 0) -> dict[str, Any]:
+    """Parse `url`; with `require_tls`, ask a remote PostgreSQL for TLS unless the URL says otherwise.
+
+    `pool` is how many connections a process shares among its threads, 0 for one of each thread's own.
+    """
     config: dict[str, Any] = dict(environ.Env.db_url_config(url))
     options: dict[str, Any] = dict(config.get("OPTIONS", {}))
     if config["ENGINE"].endswith("sqlite3"):
@@ -29,7 +32,11 @@ def database_settings(url: str, *, require_tls: bool) -> dict[str, Any]:
         host = config.get("HOST") or ""
         if require_tls and host not in LOCAL_HOSTS and not host.startswith("/"):
             options.setdefault("sslmode", "require")
-        config.setdefault("CONN_MAX_AGE", 60)
+        if pool:
+            config["CONN_MAX_AGE"] = 0  # a request's connection goes back to the pool
+            options["pool"] = {"min_size": 1, "max_size": pool, "timeout": 10}
+        else:
+            config.setdefault("CONN_MAX_AGE", 60)
         config["CONN_HEALTH_CHECKS"] = True
         # Server-side cursors break behind a transaction pooler.
         config["DISABLE_SERVER_SIDE_CURSORS"] = True

@@ -121,22 +121,29 @@ def step_down(*, connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
     """
     if connection.vendor != "postgresql":
         return
+    session = connection.connection
     with connection.cursor() as cursor:
-        # One round trip: the roles, if they were made and the login is a member of them.
-        cursor.execute(
-            "SELECT a.rolname, s.rolname, coalesce((SELECT pg_has_role(session_user, relowner,"
-            " 'USAGE') FROM pg_class WHERE oid = to_regclass('workspaces_membership')), false)"
-            " FROM pg_roles a JOIN pg_roles s ON s.rolname = %s || current_database()"
-            " WHERE a.rolname = %s || current_database() AND pg_has_role(a.oid, 'MEMBER')",
-            [SYSTEM, APP],
-        )
-        row = cursor.fetchone()
-        roles = {APP: row[0], SYSTEM: row[1]} if row else {}
-        connection.sm_roles = roles  # type: ignore[attr-defined]
-        connection.sm_scope = Scope()  # type: ignore[attr-defined]
-        if row and row[2] and not getattr(_owner, "active", False):
-            cursor.execute("SELECT set_config('role', %s, false)", [roles[APP]])
-            connection.sm_scope = Scope(role=roles[APP])  # type: ignore[attr-defined]
+        if not getattr(session, "sm_roles", None):
+            # One round trip: the roles, if they were made and the login is a member of them.
+            cursor.execute(
+                "SELECT a.rolname, s.rolname, coalesce((SELECT pg_has_role(session_user, relowner,"
+                " 'USAGE') FROM pg_class WHERE oid = to_regclass('workspaces_membership')), false)"
+                " FROM pg_roles a JOIN pg_roles s ON s.rolname = %s || current_database()"
+                " WHERE a.rolname = %s || current_database() AND pg_has_role(a.oid, 'MEMBER')",
+                [SYSTEM, APP],
+            )
+            row = cursor.fetchone()
+            session.sm_roles = {APP: row[0], SYSTEM: row[1]} if row else {}
+            session.sm_lesser = row[0] if row and row[2] else ""
+            session.sm_role = ""
+        # A pool hands sessions on: what this one was left as is what it still is.
+        wanted = "" if getattr(_owner, "active", False) else session.sm_lesser
+        if wanted != session.sm_role:
+            cursor.execute("SELECT set_config('role', %s, false)", [wanted or "none"])
+            # A transaction around us may yet take it back: then nobody knows.
+            session.sm_role = None if connection.in_atomic_block else wanted
+    connection.sm_roles = session.sm_roles  # type: ignore[attr-defined]
+    connection.sm_scope = Scope(role=wanted)  # type: ignore[attr-defined]
 
 
 @contextmanager
@@ -216,4 +223,5 @@ def _nothing(field: str) -> str:
 def _execute(connection: BaseDatabaseWrapper, sql: str) -> None:
     with connection.cursor() as cursor:
         cursor.execute(sql)
+    connection.connection.sm_role = None if connection.in_atomic_block else ""
     connection.sm_scope = Scope()  # type: ignore[attr-defined]

@@ -1,0 +1,92 @@
+"""psycopg's pool: sessions are handed from thread to thread, and no scope or role goes with them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from django.conf import settings
+
+from frames.models import Frame, Project
+from stackmemory.lib.uuid7 import uuid7
+from tests.test_pgbouncer import SCRIPT
+from workspaces.models import Workspace
+
+# After the crowd: owners' work in between, a thread at a time, a fork, and how many sessions there were.
+THEN = """
+import os
+seen = []
+def role():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_user, pg_backend_pid()")
+        return cursor.fetchone()
+def once(work):
+    thread = threading.Thread(target=lambda: (work(), connection.close()))
+    thread.start(); thread.join()
+from stackmemory.lib.tenancy import as_owner
+def owner():
+    with as_owner():
+        seen.append(role())
+        connection.close()
+for _ in range(4):
+    once(owner)
+    once(lambda: seen.append(role()))
+def failing():
+    try:
+        with transaction.atomic(), as_owner():
+            raise ValueError
+    except ValueError:
+        pass
+    seen.append(role())
+once(failing)
+once(lambda: seen.append(role()))
+connection.close()  # as django-q2 does before it makes a worker
+before = {pid for _, pid in seen}
+if os.fork() == 0:
+    os._exit(0 if role()[1] not in before else 1)
+assert os.wait()[1] == 0, "a child uses its parent's session"
+seen.append(role())
+connection.close()
+print(json.dumps({"wrong": wrong, "roles": [name for name, _ in seen],
+                  "sessions": len({pid for _, pid in seen})}))
+"""
+
+
+@pytest.mark.postgresql_only
+@pytest.mark.django_db(transaction=True)
+def test_sessions_are_handed_on_without_scope_or_role():
+    teams = []
+    for slug in ("acme", "globex"):
+        workspace = Workspace.objects.create(slug=slug, name=slug)
+        project = Project.unscoped.create(workspace=workspace, slug="p", name="P")
+        frame_id = uuid7()
+        Frame.unscoped.create(
+            id=frame_id, root_id=frame_id, workspace=workspace, project=project, name="work"
+        )
+        teams.append(str(workspace.id))
+    database = settings.DATABASES["default"]
+    url = (
+        f"postgresql://{database['USER']}@{database['HOST']}:{database['PORT']}/{database['NAME']}"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", f"import django; django.setup()\n{SCRIPT}\n{THEN}", *teams],
+        env=os.environ
+        | {
+            "DATABASE_URL": url,
+            "DATABASE_POOL_SIZE": "3",
+            "DJANGO_SETTINGS_MODULE": "stackmemory.settings",
+        },
+        cwd=settings.BASE_DIR,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told["wrong"] == []
+    app, owner = f"stackmemory_app_{database['NAME']}", database["USER"]
+    assert told["roles"] == [owner, app] * 4 + [app, app, app]
+    assert told["sessions"] <= 3
