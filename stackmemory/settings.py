@@ -14,6 +14,7 @@ import environ
 from csp import constants as csp
 from django.core.exceptions import ImproperlyConfigured
 
+from stackmemory.lib import objects
 from stackmemory.lib.database_url import database_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -278,13 +279,19 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 # Uploaded stores wait here until their import has run.
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", default=str(VAR_DIR / "files")))
+OBJECTS_S3_BUCKET = env.str("OBJECTS_S3_BUCKET", default="")
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     # What is kept for long and seldom read.
-    "objects": {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {"location": env.str("OBJECTS_ROOT", default=str(VAR_DIR / "objects"))},
-    },
+    "objects": objects.bucket(
+        OBJECTS_S3_BUCKET,
+        endpoint=env.str("OBJECTS_S3_ENDPOINT", default=""),
+        region=env.str("OBJECTS_S3_REGION", default=""),
+        key=env.str("OBJECTS_S3_KEY", default=""),
+        secret=env.str("OBJECTS_S3_SECRET", default=""),
+    )
+    if OBJECTS_S3_BUCKET
+    else objects.folder(env.str("OBJECTS_ROOT", default=str(VAR_DIR / "objects"))),
     "staticfiles": {
         "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
         if PRODUCTION

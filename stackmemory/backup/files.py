@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -11,6 +13,7 @@ from django.core.files.storage import storages
 
 from stackmemory.backup.errors import BadBackup
 from stackmemory.backup.places import FOLDER
+from stackmemory.lib.objects import IN_MEMORY
 
 # In the backup as files/<storage>/<name>.
 STORAGES = ("default", "objects")
@@ -50,7 +53,10 @@ def put(part: str, stream: BinaryIO) -> bool:
     split = _split(part)
     if split is None or storages[split[0]].exists(split[1]):
         return False
-    stored = storages[split[0]].save(split[1], File(stream))
+    with tempfile.SpooledTemporaryFile(IN_MEMORY) as seekable:
+        shutil.copyfileobj(stream, seekable, 1 << 20)
+        seekable.seek(0)
+        stored = storages[split[0]].save(split[1], File(seekable))
     if stored != split[1]:
         raise BadBackup(f"{split[1]} was put down as {stored}; its storage is being written to.")
     return True

@@ -134,6 +134,9 @@ class InStorage:
         whole = scratch / name
         with whole.open("wb") as out:
             yield out
-        with whole.open("rb") as done:
-            self.storage.save(f"{FOLDER}/{name}", File(done))
+        try:
+            with whole.open("rb") as done:
+                self.storage.save(f"{FOLDER}/{name}", File(done))
+        except Exception as problem:  # each kind of storage has its own
+            raise BadBackup(f"{self.said} cannot be written to ({problem}).") from problem
         whole.unlink()

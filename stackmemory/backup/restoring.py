@@ -41,7 +41,7 @@ def restore(
         _must_be_known(manifest)
         files.must_not_differ(manifest["parts"])
         # Files first: begun again after a crash, those that are there are left as they are.
-        number = _put_files(place, name, key) if manifest["files"] else 0
+        number = put_files(place, name, key) if manifest["files"] else 0
         say("Putting the database back …")
         connections["default"].close()
         engine.load(dump)
@@ -144,7 +144,8 @@ def _must_match(manifest: container.Json, engine: Engine) -> None:
         )
 
 
-def _put_files(place: Place, name: str, key: str) -> int:
+def put_files(place: Place, name: str, key: str) -> int:
+    """Put down the files of a backup that are not there; how many those were."""
     number = 0
 
     def take(part: str, stream: BinaryIO) -> None:

@@ -1,0 +1,113 @@
+"""The object store as a bucket: backups go there over HTTP, come back, and hold what lies in it."""
+
+from __future__ import annotations
+
+import os
+
+import boto3
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import storages
+from moto.server import ThreadedMotoServer
+
+from stackmemory.backup import container, files
+from stackmemory.backup.errors import BadBackup
+from stackmemory.backup.places import find, place
+from stackmemory.backup.restoring import put_files
+from stackmemory.backup.sealing import CHUNK, Opened
+from stackmemory.backup.sums import Found
+from stackmemory.backup.taking import back_up, keep_newest
+from stackmemory.lib import objects
+
+KEY = "a key of sixteen characters or more"
+
+
+@pytest.fixture(scope="module")
+def server():
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def bucket(server, settings, tmp_path):
+    """An empty bucket, which is the object store."""
+    credentials = {"key": "key", "secret": "secret", "region": "eu-central-1"}
+    made = objects.bucket("memory", endpoint=server, **credentials)
+    client = boto3.client("s3", endpoint_url=server, aws_access_key_id="key",
+                          aws_secret_access_key="secret", region_name="eu-central-1")  # fmt: skip
+    client.create_bucket(
+        Bucket="memory", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
+    )
+    settings.STORAGES = settings.STORAGES | {"objects": made}
+    settings.VAR_DIR = tmp_path / "var"
+
+    def empty() -> None:
+        for each in client.list_objects_v2(Bucket="memory").get("Contents", []):
+            client.delete_object(Bucket="memory", Key=each["Key"])
+
+    yield empty
+    empty()
+    client.delete_bucket(Bucket="memory")
+
+
+class NoDatabase:
+    """Instead of an engine: tests/moving/test_backup.py is about those."""
+
+    name, part = "sqlite", "database.sqlite3.gz"
+
+    def version(self):
+        return "3"
+
+    def save(self, path):
+        path.write_bytes(os.urandom(CHUNK + 1))
+        return Found([], {})
+
+
+def test_backups_in_a_bucket(bucket, monkeypatch):
+    monkeypatch.setattr("stackmemory.backup.taking.saved_engine", NoDatabase)
+    store, cold = storages["objects"], os.urandom(100_000)
+    store.save("cold/2026/a.jsonl.gz", ContentFile(cold))
+    store.save("cold/b", ContentFile(b""))
+    storages["default"].save("imports/x", ContentFile(b"waiting"))
+    there = place("storage:objects")
+    taken = [back_up(to=there, key=KEY)["backup"] for _ in range(2)]
+    assert there.names() == sorted(taken)
+    assert sorted(keep_newest(there, 1) + there.names()) == sorted(taken)
+    assert len(there.names()) == 1
+    where, name = find("storage:objects")
+    content: dict[str, int] = {}
+
+    def take(part, stream):
+        content[part] = sum(map(len, iter(lambda: stream.read(1 << 20), b"")))
+
+    with where.open(name) as stream:
+        manifest = container.check(Opened(stream, KEY), take)
+    assert list(content) == [part["name"] for part in manifest["parts"]]
+    assert content.pop("database.sqlite3.gz") > 0
+    assert content == {
+        "files/default/imports/x": 7,
+        "files/objects/cold/2026/a.jsonl.gz": len(cold),
+        "files/objects/cold/b": 0,
+    }  # and not the backups before it
+    # Put back: what is lost comes, what is there stays, what differs is refused.
+    store.delete("cold/2026/a.jsonl.gz")
+    assert put_files(where, name, KEY) == 1
+    with store.open("cold/2026/a.jsonl.gz") as back:
+        assert back.read() == cold
+    files.must_not_differ(manifest["parts"])
+    store.delete("cold/b")
+    store.save("cold/b", ContentFile(b"another"))
+    with pytest.raises(BadBackup, match="another cold/b"):
+        files.must_not_differ(manifest["parts"])
+
+
+def test_without_a_bucket_it_is_said(bucket, settings, monkeypatch):
+    monkeypatch.setattr("stackmemory.backup.taking.saved_engine", NoDatabase)
+    options = settings.STORAGES["objects"]["OPTIONS"] | {"bucket_name": "nowhere"}
+    wrong = settings.STORAGES["objects"] | {"OPTIONS": options}
+    settings.STORAGES = settings.STORAGES | {"objects": wrong}
+    with pytest.raises(BadBackup, match=r"storage:objects.*NoSuchBucket"):
+        back_up(to=place("storage:objects"), key=KEY, with_files=False)
