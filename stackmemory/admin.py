@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib import admin, messages
 from django.db import models
@@ -30,7 +30,7 @@ class JobAdmin(OperatorAdmin):
     search_fields = ("name",)
     search_help_text = "An id, or the beginning of a job's name."
     large = ("error",)
-    actions: ClassVar[Any] = ["retry", "discard"]
+    actions: Any = ("retry", "discard")
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
         return admin.ModelAdmin.get_queryset(self, request)
@@ -83,7 +83,7 @@ class ScheduleAdmin(OperatorAdmin):
     list_select_related = False
     ordering = ("name",)
     search_fields = ()
-    actions: ClassVar[Any] = ["run_now"]
+    actions: Any = ("run_now",)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         return ["name", "every", "next_run", "by", "last_state", "last_ended"]

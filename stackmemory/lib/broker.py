@@ -75,7 +75,7 @@ class JobBroker(Broker):
 
     def enqueue(self, task: str) -> int | None:
         """From async_task, which schedules use: `group` is the word of which one may be alive."""
-        package = SignedPackage.loads(task)
+        package: dict[str, Any] = SignedPackage.loads(task)
         name, args = package["func"], list(package["args"])
         if name == RUN:
             name, args = args[0], args[1:]
@@ -101,7 +101,7 @@ class JobBroker(Broker):
         if not connection.in_atomic_block:
             connection.close_if_unusable_or_obsolete()
         due = "queue = %s AND state IN ('waiting', 'running') AND due_at <= "
-        values = [self.list_key, Conf.BULK]
+        values: list[Any] = [self.list_key, Conf.BULK]
         if connection.vendor == "postgresql":
             self._listen()  # before looking, so that nothing falls between
             sql = (

@@ -43,12 +43,12 @@ def enqueue(job: str, *ids: UUID | str) -> None:
     if settings.Q_CLUSTER["sync"]:
         transaction.on_commit(partial(async_task, job, *words))
     else:
-        insert(job, words, queue=Conf.CLUSTER_NAME)
+        insert(job, words, queue=str(Conf.CLUSTER_NAME))
 
 
 def enqueue_once(word: str, job: str, *ids: UUID | str) -> bool:
     """As enqueue(), unless a job of this word is waiting or running: then False."""
-    return insert(job, list(map(str, ids)), queue=Conf.CLUSTER_NAME, once=word) is not None
+    return insert(job, list(map(str, ids)), queue=str(Conf.CLUSTER_NAME), once=word) is not None
 
 
 def run(job: str, *ids: str) -> None:
