@@ -50,7 +50,9 @@ made: list[str] = []
 
 
 def on_starting(server: Any) -> None:
-    """Name the folder before any process counts."""
+    """Name the folder before any process counts; and have their requests share connections."""
+    # A request has a thread, and would make a connection, of its own.
+    os.environ.setdefault("DATABASE_POOL_SIZE", "10")
     if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         made.append(tempfile.mkdtemp(prefix="stackmemory-metrics-", dir=worker_tmp_dir))
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = made[0]
