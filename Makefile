@@ -35,6 +35,7 @@ migrations: $(VENV)/.dev ## none missing, and all of them forwards and back on b
 lock: $(VENV)/.dev ## versions anew, with hashes and without anyone's index address
 	$(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q --upgrade requirements/base.in -o requirements/base.txt
 	$(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q --upgrade requirements/dev.in -o requirements/dev.txt
+	$(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-header -q --upgrade requirements/bench.in -o requirements/bench.txt
 
 clean: ## forget the environment; the data in var/ stays
 	rm -rf $(VENV) staticfiles
