@@ -10,8 +10,8 @@ from datetime import datetime
 from django.conf import settings
 
 from frames.models import AgentSession
+from search.context.candidates import Wanted
 from search.context.compile import compile_context, given_to
-from search.context.gather import Wanted
 from search.models import ContextBundle
 from workspaces.actor import Actor
 

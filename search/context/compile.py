@@ -17,7 +17,8 @@ from django.utils import timezone
 from frames.incoming import text_in
 from frames.models import AgentSession, Project
 from frames.reach import uuid_or_none
-from search.context.gather import Wanted, gather
+from search.context.candidates import Wanted
+from search.context.gather import gather
 from search.context.moment import Moment
 from search.context.pack import Packed, pack
 from search.models import ContextBundle

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from search.context.gather import Candidate
+from search.context.candidates import Candidate
 from search.context.tokens import count, shortened
 
 

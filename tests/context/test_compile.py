@@ -7,8 +7,8 @@ import pytest
 from frames import calls
 from frames.anchoring import add_anchor
 from frames.models import Frame
+from search.context.candidates import marked
 from search.context.compile import items_of
-from search.context.gather import marked
 from search.context.tokens import count, shortened
 from search.models import ContextBundle
 from stackmemory.lib.refusal import Refusal
