@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -40,16 +40,21 @@ from workspaces import audit
 logger = logging.getLogger(__name__)
 EVER, DAYS, DIGEST = "ever", "days", "digest"
 KEPT_FRAME = "keep_forever"
-DEFAULT_DAYS, MOST_DAYS = 365, 36_500
+DEFAULT_DAYS, EARLY_DAYS, MOST_DAYS = 365, 30, 36_500
 BATCH = 1_000
 
 
 @dataclass(frozen=True)
 class Policy:
-    """`days` count from when an event happened (DAYS), or from when its frame closed (DIGEST)."""
+    """`days` count from when an event happened (DAYS), or from when its frame closed (DIGEST).
+
+    In frames that closed with a score lower than `below`, only `early` days count.
+    """
 
     keep: str = EVER
     days: int = DEFAULT_DAYS
+    below: float = 0
+    early: int = EARLY_DAYS
     hold: str = ""  # why nothing may go; empty where something may
 
     @classmethod
@@ -58,21 +63,34 @@ class Policy:
         stored = project.settings.get("retention")
         stored = stored if isinstance(stored, dict) else {}
         keep, days, hold = (stored.get(name) for name in ("keep", "days", "hold"))
+        below, early = stored.get("below", 0), stored.get("early", EARLY_DAYS)
         hold = hold if isinstance(hold, str) else ""
-        if keep in (DAYS, DIGEST) and type(days) is int and 1 <= days <= MOST_DAYS:
-            return cls(str(keep), days, hold)
-        return cls(hold=hold)
+        if keep not in (DAYS, DIGEST) or not isinstance(days, int) or not _are_days(days):
+            return cls(hold=hold)
+        if type(below) not in (int, float) or not 0 < below <= 1 or not _are_days(early):
+            below, early = 0, EARLY_DAYS
+        return cls(str(keep), days, below, early, hold)
 
     def stored(self) -> dict[str, Any]:
-        return {"keep": self.keep, "days": self.days, "hold": self.hold}
+        return asdict(self)
 
     @property
     def takes(self) -> bool:
         """Whether anything goes by it at all."""
         return self.keep != EVER and not self.hold
 
-    def before(self, now: datetime) -> datetime:
-        return max(now - timedelta(days=self.days), FLOOR)
+    def limits(self, now: datetime) -> list[tuple[Q, datetime]]:
+        """Which frames lose what lies before when; every frame is of one kind."""
+        weak = Q(score__lt=self.below, closed_at__isnull=False)
+        early = now - timedelta(days=min(self.early, self.days))
+        found = [(~weak if self.below else Q(), now - timedelta(days=self.days))]
+        found += [(weak, early)] if self.below else []
+        return [(which, max(limit, FLOOR)) for which, limit in found]
+
+    def before(self, frame: Frame, now: datetime) -> datetime:
+        limits = [limit for _, limit in self.limits(now)]
+        is_weak = frame.closed_at is not None and frame.score is not None
+        return limits[-1] if is_weak and frame.score < self.below else limits[0]  # type: ignore[operator]
 
 
 @dataclass(frozen=True)
@@ -82,33 +100,31 @@ class Preview:
     frames: int
     events: int
     oldest: datetime | None
-    newest: datetime | None
     staying: int  # frames that would go, but for a pin
 
 
 def preview(project: Project, policy: Policy, now: datetime | None = None) -> Preview:
-    """Counted from the frames' counters; events are asked only of frames that lose a part. 4 queries at most."""
+    """Counted from the frames' counters; events are asked only of frames that lose a part.
+
+    Five queries at most.
+    """
     at = now or timezone.now()
     if not policy.takes:
-        return Preview(0, 0, None, None, 0)
-    limit = policy.before(at)
+        return Preview(0, 0, None, 0)
     frames = aging(project, policy, at)
-    whole = frames if policy.keep == DIGEST else frames.filter(last_event_at__lt=limit)
+    whole = frames if policy.keep == DIGEST else frames.filter(_any(policy, at, "last_event_at"))
     summed = whole.aggregate(events=Sum("event_count"))
-    found = frames.aggregate(
-        first=Min("first_event_at"), last=Max("last_event_at"), frames=Count("pk")
-    )
+    found = frames.aggregate(first=Min("first_event_at"), frames=Count("pk"))
     events = summed["events"] or 0
-    last = found["last"]
     if policy.keep == DAYS and found["first"]:
-        parted = frames.filter(last_event_at__gte=limit)
-        low, high = id_range(found["first"], limit)
-        rows = Event.unscoped.filter(workspace=project.workspace_id, occurred_at__lt=limit)
-        rows = rows.filter(id__gte=low, id__lt=high)
-        events += rows.filter(frame__in=parted.values("pk")).count()
-        last = min(last, limit)
+        latest = max(limit for _, limit in policy.limits(at))
+        low, high = id_range(found["first"], latest)
+        rows = Event.unscoped.filter(workspace=project.workspace_id, id__gte=low, id__lt=high)
+        for which, limit in policy.limits(at):
+            parted = frames.filter(which, first_event_at__lt=limit, last_event_at__gte=limit)
+            events += rows.filter(frame__in=parted.values("pk"), occurred_at__lt=limit).count()
     staying = _old(project, policy, at).filter(_pinned()).count()
-    return Preview(found["frames"], events, found["first"], last, staying)
+    return Preview(found["frames"], events, found["first"], staying)
 
 
 def aging(project: Project, policy: Policy, now: datetime) -> QuerySet[Any]:
@@ -166,7 +182,8 @@ def _shorten(frame: Frame, policy: Policy, now: datetime) -> int:
     """Delete up to BATCH of the frame's oldest events, and count what is left."""
     Frame.unscoped.select_for_update().get(pk=frame.pk)  # whoever appends counts there, too
     rows = Event.unscoped.filter(workspace=frame.workspace_id, frame=frame.pk)
-    old = rows if policy.keep == DIGEST else rows.filter(occurred_at__lt=policy.before(now))
+    limit = policy.before(frame, now)
+    old = rows if policy.keep == DIGEST else rows.filter(occurred_at__lt=limit)
     found = list(old.order_by("occurred_at", "seq", "id").values_list("pk", "is_error")[:BATCH])
     ids = [pk for pk, _ in found]
     rows.filter(pk__in=ids)._raw_delete(rows.db)
@@ -187,10 +204,21 @@ def _shorten(frame: Frame, policy: Policy, now: datetime) -> int:
 def _old(project: Project, policy: Policy, now: datetime) -> QuerySet[Any]:
     frames = Frame.unscoped.filter(project=project, workspace=project.workspace_id)
     frames = frames.filter(event_count__gt=0)
-    limit = policy.before(now)
     if policy.keep == DIGEST:
-        return frames.filter(closed_at__lt=limit).exclude(digest_text="")
-    return frames.filter(first_event_at__lt=limit)
+        return frames.filter(_any(policy, now, "closed_at")).exclude(digest_text="")
+    return frames.filter(_any(policy, now, "first_event_at"))
+
+
+def _any(policy: Policy, now: datetime, name: str) -> Q:
+    """That a frame's time lies before the limit that is its own."""
+    found = Q()
+    for which, limit in policy.limits(now):
+        found |= which & Q(**{f"{name}__lt": limit})
+    return found
+
+
+def _are_days(value: object) -> bool:
+    return type(value) is int and 1 <= value <= MOST_DAYS
 
 
 def _pinned() -> Q:

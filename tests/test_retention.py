@@ -104,6 +104,30 @@ def test_until_there_is_a_digest(frames):
     assert left(frames) == stays | {"new": 0}
 
 
+def test_what_weighs_little_goes_sooner(frames):
+    """Closed frames below the score by fewer days; each event is counted once in the preview."""
+    Frame.unscoped.filter(name__in=("old", "both", "undigested")).update(score=0.2)
+    Frame.unscoped.filter(name="old").update(score=0.9)
+    Frame.unscoped.filter(name="both").update(closed_at=NOON)
+    weak = {"below": 0.5, "early": 30}
+    project = put(frames, keep=DAYS, days=60, **weak)
+    for policy, frames_, events in (
+        ({"days": 60} | weak, 2, 6),  # the weak ones' old events
+        ({"days": 39} | weak, 3, 9),  # the strong one's, too
+        ({"days": 60, "below": 0.1}, 0, 0),
+        ({"days": 60}, 0, 0),
+    ):
+        with few_queries(5):
+            told = preview(project, Policy(keep=DAYS, **policy), NOON)
+        assert (told.frames, told.events) == (frames_, events), policy
+    assert apply_everywhere(NOON) == 6
+    after = {"old": 3, "both": 3, "undigested": 0, "pinned": 3, "kept": 3, "new": 3}
+    assert left(frames) == after
+    put(frames, keep=DIGEST, days=60, below=0.95, early=30)
+    assert apply_everywhere(NOON) == 3
+    assert left(frames) == after | {"old": 0}
+
+
 def test_a_hold_holds_also_while_it_runs(frames, monkeypatch):
     before = left(frames)
     project = put(frames, keep=DAYS, days=1, hold="Case 7")
@@ -166,7 +190,9 @@ def test_the_page_shows_what_would_go_and_asks(frames, acme, login, alice, bob, 
     assert "whole number" in browser.post(place, asked | {"days": "x"}).content.decode()
     assert Project.unscoped.get().settings == {}
     assert browser.post(place, asked | {"sure": "1"}).status_code == 302
-    assert Project.unscoped.get().settings["retention"] == {"keep": DAYS, "days": 30, "hold": ""}
+    kept = {"keep": DAYS, "days": 30, "below": 0, "early": 30, "hold": ""}
+    assert Project.unscoped.get().settings["retention"] == kept
+    assert "fewer days" in browser.post(place, asked | {"below": "0.5"}).content.decode()
     assert sum(left(frames).values()) == 21, "the setting deletes nothing by itself"
     change = Audit.unscoped.get(action="project.settings")
     assert change.data["before"] == {"retention": Policy().stored()}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
@@ -10,7 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from frames.models import Project
-from frames.retention import DAYS, DIGEST, EVER, MOST_DAYS, Policy, aging, preview
+from frames.retention import DAYS, DIGEST, EARLY_DAYS, EVER, MOST_DAYS, Policy, aging, preview
 from workspaces import audit
 from workspaces.access import may, requires
 from workspaces.request import WorkspaceRequest
@@ -26,6 +28,17 @@ CHOICES = {
 class RetentionForm(forms.Form):
     keep = forms.ChoiceField(label="Keep events", choices=CHOICES.items(), widget=forms.RadioSelect)
     days = forms.IntegerField(label="Days", min_value=1, max_value=MOST_DAYS)
+    below = forms.FloatField(
+        label="Sooner, where the frame closed with a score below",
+        required=False,
+        min_value=0,
+        max_value=1,
+        widget=forms.NumberInput(attrs={"step": "0.05", "inputmode": "decimal"}),
+        help_text="Between 0 and 1; empty or 0 for no such difference.",
+    )
+    early = forms.IntegerField(
+        label="Days for those", required=False, min_value=1, max_value=MOST_DAYS
+    )
     hold = forms.CharField(
         label="Legal hold",
         required=False,
@@ -37,7 +50,16 @@ class RetentionForm(forms.Form):
     @property
     def policy(self) -> Policy:
         given = self.cleaned_data
-        return Policy(given["keep"], given["days"], given["hold"].strip())
+        early = given["early"] or EARLY_DAYS
+        return Policy(
+            given["keep"], given["days"], given["below"] or 0, early, given["hold"].strip()
+        )
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or {}
+        if given.get("below") and (given.get("early") or EARLY_DAYS) >= (given.get("days") or 0):
+            self.add_error("early", "Give fewer days than for the others.")
+        return given
 
 
 @requires("read")
