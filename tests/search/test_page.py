@@ -141,3 +141,12 @@ def test_a_project_s_key_finds_its_project_alone(stocked, store_of, alice, acme,
     hits = ok(api.get("search", q="webhook"))["hits"]
     assert {hit["project"] for hit in hits} == {"till"}
     assert error_of(api.get("search", q="webhook +project:shop"))[0] == 400
+
+
+def test_hits_in_groups_have_headings(stocked, login, alice, acme, bob):
+    page = login(alice).get(URL, {"q": "webhook retries +group:frame"}).content.decode()
+    assert page.count('class="hits-group"') == 2
+    assert "Webhook &lt;b&gt;delivery&lt;/b&gt;</bdi></h2>" in page
+    assert "hits-group" not in login(alice).get(URL, {"q": "webhook"}).content.decode()
+    answer = ok(key_for(acme, bob, "read").get("search", q="webhook retries +group:frame"))
+    assert {hit["group"] for hit in answer["hits"]} == {"Webhook <b>delivery</b>", "Outside frames"}
