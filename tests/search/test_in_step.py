@@ -11,10 +11,12 @@ from django.core.management import CommandError, call_command
 from frames import calls
 from frames.anchoring import add_anchor, change_anchor, supersede
 from frames.models import Event, Frame
+from frames.signals import changed
 from frames.tasking import change_status, create_task
 from search import jobs, repair
 from search.indexing import reindex
 from search.models import Document, IndexedFrame
+from search.searching import search
 from stackmemory.lib.refusal import Refusal
 from stackmemory.lib.tenancy import workspace_scope
 from tests.search.conftest import acting
@@ -114,6 +116,23 @@ def test_promoted_and_replaced_things_follow_without_a_job(shop, acme, monkeypat
         add_anchor(actor=shop.actor, project=shop.project, text="Use PostgreSQL", supersedes=old)
     assert one(acme, kind="event").private_to is None
     assert one(acme, kind="anchor", object_id=old.pk).superseded is True
+
+
+def test_what_is_erased_is_not_found_a_moment_longer(shop, acme, at_work, monkeypatch):
+    gone = shop.anchor("Our password is swordfish")
+    reindex(workspace=acme)
+    monkeypatch.setattr("stackmemory.lib.queue.async_task", lambda *given: None)
+    with workspace_scope(acme.pk):
+        assert [hit.document.object_id for hit in search(actor=shop.actor, text="swordfish")] == [
+            gone.pk
+        ]
+    erased = gone.pk
+    with at_work(), workspace_scope(acme.pk):
+        gone.delete()
+        changed(acme, "anchor", [erased], at_once=True)
+    with workspace_scope(acme.pk):
+        assert search(actor=shop.actor, text="swordfish") == []
+    assert texts(acme) == []
 
 
 def test_a_refused_change_leaves_no_job(shop, acme, at_work):
