@@ -12,7 +12,9 @@ from workspaces.models import Workspace
 
 class StoreForm(forms.Form):
     format = forms.CharField(initial=Export.Format.STORE, widget=forms.HiddenInput)
-    project: Any = forms.ModelChoiceField(Project.unscoped.none(), to_field_name="slug")
+    project: Any = forms.ModelChoiceField(
+        Project.unscoped.none(), to_field_name="slug", empty_label=None
+    )
     schema = forms.ChoiceField(
         label="For",
         choices=[("new", "version 1.x of the local tool"), ("old", "version 0.x")],
