@@ -19,6 +19,7 @@ from stackmemory.lib.bodies import read_body
 from stackmemory.lib.operations import Rules, rules_of
 from stackmemory.lib.plainjson import dump
 from stackmemory.lib.refusal import Forbidden, Refusal
+from stackmemory.lib.replica import reading_scope, who_asks
 from stackmemory.lib.tenancy import workspace_scope
 from workspaces import idempotency, limits
 from workspaces.actor import Actor
@@ -126,7 +127,8 @@ def _carried_out(
     """Run the operation in one transaction, which an error takes back; remember the answer."""
     workspace = request.workspace  # type: ignore[attr-defined]
     try:
-        with workspace_scope(workspace.pk, reading=rules.only_reads):
+        lags = reading_scope(workspace.pk, who_asks(request)) if rules.only_reads else None
+        with lags or workspace_scope(workspace.pk):
             if named and (known := idempotency.begin(named)):
                 return _again(known)
             if rules.needs_room:

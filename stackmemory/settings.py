@@ -106,6 +106,7 @@ MIDDLEWARE = [
     "stackmemory.health.ProbeMiddleware",
     "stackmemory.metrics.MeasureMiddleware",
     "stackmemory.answers.AnswerMiddleware",
+    "stackmemory.lib.replica.RememberWrites",
     "stackmemory.read_only.ReadOnlyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -148,6 +149,13 @@ DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", default=0)
 DATABASES = {
     "default": database_settings(DATABASE_URL, require_tls=PRODUCTION, pool=DATABASE_POOL_SIZE)
 }
+# A streaming replica, for what may be a moment old (lib/replica.py).
+DATABASE_REPLICA_URL = env.str("DATABASE_REPLICA_URL", default="")
+if DATABASE_REPLICA_URL:
+    DATABASES["replica"] = database_settings(
+        DATABASE_REPLICA_URL, require_tls=PRODUCTION, pool=DATABASE_POOL_SIZE
+    )
+    DATABASE_ROUTERS = ["stackmemory.lib.replica.Router"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Past a pooler in transaction mode, for what has to stay connected: LISTEN.
 DATABASE_DIRECT_URL = env.str("DATABASE_DIRECT_URL", default="")
