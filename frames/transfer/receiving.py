@@ -32,6 +32,9 @@ from workspaces.models import Workspace
 State = Transfer.State
 MOST_PIECE = 8 * 1024 * 1024
 MOST_AT_ONCE = 5
+# A part of a mirror up to this size is imported by the request that brings it: behind other jobs of
+# a worker, which can take minutes, it would not be in step.
+SMALL = 512 * 1024
 # An upload nobody went on with for so long is given up when the next one is announced.
 ABANDONED = timedelta(days=7)
 AT_WORK = (State.WAITING, State.CHECKING, State.RUNNING)
@@ -147,7 +150,8 @@ def _complete(transfer: Transfer, part: Path) -> None:
             " from the beginning.",
         )
     part.rename(part.with_name(BUNDLE))
-    upload.begin(transfer, part.parent)
+    small = transfer.kind == Transfer.Kind.MIRROR and int(transfer.options["size"]) <= SMALL
+    upload.begin(transfer, part.parent, now=small)
 
 
 def _check(told: Announced) -> None:

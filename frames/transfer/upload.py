@@ -70,12 +70,15 @@ def receive(
     return transfer
 
 
-def begin(transfer: Transfer, folder: Path) -> None:
-    """All files of a transfer are in `folder`: enqueue its import."""
+def begin(transfer: Transfer, folder: Path, *, now: bool = False) -> None:
+    """All files of a transfer are in `folder`: import them, by a worker or right `now`."""
     transfer.upload = str(folder.relative_to(settings.MEDIA_ROOT))
     transfer.state = Transfer.State.WAITING
     transfer.save(update_fields=["upload", "state"])
-    enqueue("frames.jobs.run_import", transfer.workspace_id, transfer.id)
+    if now:
+        run_upload(transfer)
+    else:
+        enqueue("frames.jobs.run_import", transfer.workspace_id, transfer.id)
 
 
 def folder_of(transfer: Transfer) -> Path:

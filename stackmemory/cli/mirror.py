@@ -58,6 +58,8 @@ class Mirror:
         self.stamps: Any = None
         # Whether what was gained could not be imported by itself, so that all of it is sent.
         self.distrust = False
+        # Seconds that the last look took, sending aside.
+        self.took = 0.0
 
     def close(self) -> None:
         self.memory.close()
@@ -82,6 +84,7 @@ class Mirror:
         store = locate(self.path)
         stamps = _stamps(store)
         began = self.noticed if self.noticed is not None else self.server.clock()
+        looks = self.server.clock()
         with tempfile.TemporaryDirectory(prefix="stackmemory-mirror-") as folder:
             copies = dict(store.parts)
             for number, place in enumerate(sorted(store.databases)):
@@ -89,6 +92,7 @@ class Mirror:
                 snapshot.take(store.parts[place], copies[place])
             main = _place_of_database(store)
             gained = look(self.memory, copies[main], {p: f for p, f in copies.items() if p != main})
+            self.took = self.server.clock() - looks
             told, whole = None, False
             if gained.number:
                 parts, whole = self._parts(copies, main, gained, Path(folder))
@@ -161,7 +165,7 @@ def follow(
             began = mirror.server.clock()
             try:
                 tell(mirror.round())
-                pause = max(interval, REST * (mirror.server.clock() - began))
+                pause = max(interval, REST * mirror.took)
             except Problem as problem:
                 if once or (isinstance(problem, Denied) and problem.status in FOR_GOOD):
                     raise

