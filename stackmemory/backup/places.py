@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from collections.abc import Iterator
+import shutil
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -80,6 +82,16 @@ def taken_at(name: str) -> datetime:
     return datetime.strptime(found[1], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
 
 
+def forget_left_behind(paths: Iterable[Path]) -> None:
+    """Delete what killed processes left, once it is a day old."""
+    for path in paths:
+        if time.time() - path.stat().st_mtime > 24 * 3600:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
 class Directory:
     def __init__(self, path: Path) -> None:
         self.path, self.said = path, str(path)
@@ -99,6 +111,7 @@ class Directory:
         partial = self.path / f".{name}.partial"
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            forget_left_behind(self.path.glob(".stackmemory-*.partial"))
             descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "wb") as out:
                 yield out

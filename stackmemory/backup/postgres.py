@@ -17,7 +17,7 @@ from psycopg.conninfo import make_conninfo
 
 from stackmemory.backup.errors import BadBackup
 from stackmemory.backup.sums import Found, Sums
-from stackmemory.backup.tools import run, tool
+from stackmemory.backup.tools import pipe, run, tool
 from stackmemory.lib.row_security import EXTENSIONS
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ TABLES = (
     " WHERE d.objid = c.oid AND d.deptype = 'e') ORDER BY 1"
 )
 SUM = "SELECT count(*), coalesce(sum(hashtextextended(a_row_::text, 0)::numeric), 0) FROM {} a_row_"
+# pg_restore sets this since that version; a server that is older refuses it, and with it everything.
+KNOWS_TIMEOUT, TIMEOUT = 17, b"SET transaction_timeout = 0;\n"
 # What decides how a row is spelled as text.
 SPELLING = (
     "SET timezone = 'UTC'; SET datestyle = 'ISO'; SET intervalstyle = 'iso_8601';"
@@ -87,17 +89,20 @@ class Postgres:
     def load(self, path: Path) -> None:
         with self._connected() as connection:
             self._extend(connection)
-            program, _ = tool("pg_restore", connection.info.server_version // 10000)
+            server = connection.info.server_version // 10000
+        program, major = tool("pg_restore", server)
         listed = run([str(program), "--list", str(path)], self._environment())
         chosen = path.with_suffix(".list")
         chosen.write_text(
             "\n".join(line for line in listed.splitlines() if not NOT_RESTORED.match(line))
         )
-        run(
-            [str(program), "--no-owner", "--no-privileges", "--single-transaction",
-             f"--use-list={chosen}", *self._where(), str(path)],
-            self._environment(),
-        )  # fmt: skip
+        restore = [str(program), "--no-owner", "--no-privileges", f"--use-list={chosen}", str(path)]
+        if server < KNOWS_TIMEOUT <= major:
+            psql = [str(program.with_name("psql")), "--no-psqlrc", "--quiet",
+                    "--single-transaction", "--set=ON_ERROR_STOP=1", *self._where()]  # fmt: skip
+            pipe([*restore, "--file=-"], TIMEOUT, psql, self._environment())
+        else:
+            run([*restore, "--single-transaction", *self._where()], self._environment())
 
     def found(self) -> Found:
         with self._connected() as connection:
@@ -144,6 +149,10 @@ class Postgres:
         return os.environ | ({"PGPASSWORD": str(password)} if password else {})
 
     def _must_own(self, connection: psycopg.Connection[Any]) -> None:
+        if connection.execute("SELECT to_regclass('public.django_migrations')").fetchone() == (
+            None,
+        ):
+            raise BadBackup("There is nothing in the database yet; see DATABASE_URL.")
         owned = connection.execute(
             "SELECT coalesce(bool_and(pg_has_role(session_user, relowner, 'USAGE')), false)"
             " FROM pg_class WHERE oid = to_regclass('public.django_migrations')"

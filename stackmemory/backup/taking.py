@@ -17,7 +17,7 @@ from stackmemory.backup import files
 from stackmemory.backup.container import Writer
 from stackmemory.backup.engines import Engine, engine_of
 from stackmemory.backup.errors import BadBackup
-from stackmemory.backup.places import Directory, Place, name_for
+from stackmemory.backup.places import Directory, Place, forget_left_behind, name_for
 from stackmemory.backup.sealing import Sealer, good_key
 from stackmemory.lib.database_url import database_settings
 
@@ -109,5 +109,7 @@ def _add_files(writer: Writer) -> int:
 
 def _scratch() -> Path:
     """On the same disk as what we keep: /tmp may be small, or be memory."""
-    settings.VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return Path(settings.VAR_DIR)
+    folder = Path(settings.VAR_DIR)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    forget_left_behind(folder.glob("stackmemory-backup-*"))
+    return folder

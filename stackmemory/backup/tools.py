@@ -6,25 +6,24 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
+from subprocess import DEVNULL, PIPE
 
 from stackmemory.backup.errors import BadBackup
 
 DEBIAN = Path("/usr/lib/postgresql")
+BEGINNING = 100  # lines
 
 
-def tool(name: str, server: int) -> tuple[Path, str]:
-    """The program's path and version: the oldest that is not older than the server.
-
-    A newer one is no harm for dumping; but what it writes on restoring may be too new for the server.
-    """
+def tool(name: str, server: int) -> tuple[Path, int]:
+    """The program's path and version: the oldest that is not older than the server."""
     found = {path: _version(path) for path in _candidates(name)}
-    fitting = [(major, path, text) for path, (major, text) in found.items() if major >= server]
+    fitting = [(path, major) for path, (major, _) in found.items() if major >= server]
     if fitting:
-        _, path, text = min(fitting, key=lambda each: each[0])
-        return path, text
+        return min(fitting, key=lambda each: each[1])
     seen = ", ".join(f"{path} is {text}" for path, (_, text) in found.items() if text)
     raise BadBackup(
         f"The server is PostgreSQL {server}, and {name} has to be {server} or newer"
@@ -40,6 +39,32 @@ def run(command: list[str], environment: dict[str, str]) -> str:
     if done.returncode:
         raise BadBackup(f"{Path(command[0]).name} failed: {done.stderr.strip()[-2000:]}")
     return done.stdout
+
+
+def pipe(first: list[str], without: bytes, second: list[str], environment: dict[str, str]) -> None:
+    """What the first program says goes to the second, save for one line of its beginning."""
+    with (
+        tempfile.TemporaryFile() as complaints,
+        subprocess.Popen(first, stdout=PIPE, stderr=complaints, env=environment) as giving,
+        subprocess.Popen(
+            second, stdin=PIPE, stdout=DEVNULL, stderr=complaints, env=environment
+        ) as taking,
+    ):
+        assert giving.stdout is not None
+        assert taking.stdin is not None
+        try:
+            for _ in range(BEGINNING):
+                line = giving.stdout.readline()
+                if line != without:
+                    taking.stdin.write(line)
+            shutil.copyfileobj(giving.stdout, taking.stdin, 1 << 20)
+            taking.stdin.close()
+        except BrokenPipeError:  # the second complained and ended
+            giving.kill()
+        if taking.wait() or giving.wait():
+            complaints.seek(0)
+            said = complaints.read().decode(errors="replace").strip()[-2000:]
+            raise BadBackup(f"{Path(second[0]).name} failed: {said}")
 
 
 def _candidates(name: str) -> Iterator[Path]:

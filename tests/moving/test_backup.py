@@ -184,7 +184,33 @@ def test_a_restored_database_is_compared_row_by_row(here, tmp_path):
     target.drop()
 
 
+@pytest.mark.postgresql_only
+def test_an_older_server_is_given_no_setting_it_does_not_know(here, tmp_path, monkeypatch):
+    """As for PostgreSQL 16 with programs of 17 or newer: SQL for psql, in one transaction as well."""
+    monkeypatch.setattr("stackmemory.backup.postgres.KNOWS_TIMEOUT", 19)
+    monkeypatch.setattr(
+        "stackmemory.backup.postgres.tool", lambda name, server: (tool(name, server)[0], 19)
+    )
+    target = empty(tmp_path)
+    (where, name), into = find(str(here.kept)), as_settings(target)
+    assert verify(place=where, name=name, key=KEY, into=into)["rows"] == here.report["rows"]
+    target.drop()
+    target = empty(tmp_path)
+    with psycopg.connect(target.url, autocommit=True) as database:
+        database.execute("CREATE FUNCTION frames_event_make_month(date) RETURNS void"
+                         " LANGUAGE sql AS ''")  # fmt: skip
+    with pytest.raises(BadBackup, match=r"psql failed: .*already exists"):
+        verify(place=where, name=name, key=KEY, into=as_settings(target))
+    with psycopg.connect(target.url) as database:
+        tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
+        assert database.execute(tables).fetchone() == (0,), "nothing of it is left"
+    target.drop()
+
+
 def test_a_backup_that_ends_early_leaves_nothing(tmp_path, settings, monkeypatch, here):
+    for left in (tmp_path / "kept/.stackmemory-1.partial", tmp_path / "var/stackmemory-backup-1"):
+        left.mkdir(parents=True)
+        os.utime(left, (1, 1))  # of a process that was killed long ago
     monkeypatch.setattr(container.Writer, "finish", lambda *a: (_ for _ in ()).throw(OSError(28)))
     with pytest.raises(BadBackup, match="cannot be written"):
         call_backup(tmp_path / "kept")
