@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from collections.abc import AsyncIterator, Iterable
 from http import HTTPStatus
 
@@ -29,7 +30,7 @@ logger = logging.getLogger(__name__)
 # Proxies close what is silent, many of them after 30 or 60 seconds.
 HEARTBEAT = 15.0
 # Keys expire and logins end without anybody telling.
-RECHECK_BEATS = 4
+RECHECK = 60.0
 # After a break a reader comes back so soon.
 RETRY_MS = 1500
 HEADERS = {
@@ -127,11 +128,12 @@ async def _told(reader: Reader, given: Pass, position: int | None) -> AsyncItera
         reader.position = room.position
         # Too long ago to tell what happened since: look at everything anew.
         yield event("ready" if position is None else "reset", {}, reader.position)
-    quiet = 0
+    checked = time.monotonic()
     while not reader.closing:
+        reader.doubted = reader.doubted or time.monotonic() - checked > RECHECK
         if reader.doubted:
-            reader.doubted = False
-            if not await _may_go_on(reader, given):
+            reader.doubted, checked = False, time.monotonic()
+            if not await in_thread(still_holds, given):
                 yield event("ended", {"reason": "access"})
                 return
             continue
@@ -142,20 +144,9 @@ async def _told(reader: Reader, given: Pass, position: int | None) -> AsyncItera
             measures.delivered.inc(len(fresh))
             yield written(fresh)
         elif not await reader.wait(HEARTBEAT):
-            quiet += 1
             hub.listen()
-            reader.doubted = quiet % RECHECK_BEATS == 0
             yield event("beat", {}, reader.position)
     yield event("bye", {"reason": "restart"})
-
-
-async def _may_go_on(reader: Reader, given: Pass) -> bool:
-    """Ask the rows. While they cannot be asked nothing is told, and the question stays."""
-    try:
-        return await in_thread(still_holds, given)
-    except Error:
-        reader.doubted = True
-        raise
 
 
 def written(messages: Iterable[Message]) -> bytes:
