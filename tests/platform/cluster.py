@@ -22,7 +22,7 @@ def cluster(environ: dict[str, str], log: Path) -> Iterator[subprocess.Popen[byt
         process = subprocess.Popen(
             [sys.executable, "manage.py", "qcluster"],
             cwd=ROOT,
-            env=environ | {"WORKERS": "1", "JOBS_LEASE_SECONDS": "2", "JOBS_IN_PROCESS": "0"},
+            env=environ | {"WORKERS": "1", "JOBS_LEASE_SECONDS": "1", "JOBS_IN_PROCESS": "0"},
             stdout=file,
             stderr=file,
             start_new_session=True,
