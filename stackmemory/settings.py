@@ -190,7 +190,7 @@ ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = SITE.scheme
-# Counted in each process's cache; guessing passwords is also limited by rows (workspaces/throttle.py).
+# Counted in the cache; guessing passwords is also limited exactly, by rows (workspaces/throttle.py).
 ACCOUNT_RATE_LIMITS = {
     "login": "30/m/ip",
     "login_failed": "10/m/ip,5/5m/key",

@@ -32,7 +32,7 @@ class AccountAdapter(DefaultAccountAdapter):
         invitation = invitations.remembered(request)
         return invitation.email if invitation else None
 
-    # Besides allauth's own limits, which live in each process's cache.
+    # Besides allauth's own limits, which are counted in the cache and not exactly.
     def authenticate(self, request: HttpRequest, **credentials: Any) -> Any:
         email = credentials.get("email", "")
         if not throttle.attempt(request, email):
