@@ -14,6 +14,7 @@ from frames.models import (
     Anchor,
     Event,
     EventKey,
+    Export,
     Frame,
     HandOff,
     KeptRow,
@@ -143,3 +144,10 @@ class TransferItemAdmin(OperatorAdmin):
     large = ("content",)
     list_display = ("id", "category", "table", "source_id", "workspace")
     list_filter = ("category",)
+
+
+@admin.register(Export)
+class ExportAdmin(OperatorAdmin):
+    large = ("report", "error")
+    raw_id_fields = ("project", "created_by")
+    list_display = ("id", "format", "state", "size", "workspace", "created_at", "finished_at")

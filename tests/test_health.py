@@ -35,7 +35,7 @@ def test_readyz_when_all_is_well(db, django_assert_max_num_queries):
     with django_assert_max_num_queries(3):
         answer = Client(headers={"host": "10.0.0.7"}).get("/readyz")
     assert answer.status_code == 200, answer.content
-    assert answer.json() == {"status": "ready", "problems": []}
+    assert answer.json() == {"status": "ready", "read_only": False, "problems": []}
 
 
 def test_readyz_names_migrations_that_wait(db, monkeypatch):
@@ -45,6 +45,7 @@ def test_readyz_names_migrations_that_wait(db, monkeypatch):
     assert answer.status_code == 503
     assert answer.json() == {
         "status": "not ready",
+        "read_only": False,
         "problems": [
             {
                 "check": "migrations",

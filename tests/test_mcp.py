@@ -112,6 +112,12 @@ async def tour(connection: Connection, project: str, *, to: str) -> None:
     for name in ("search", "sm_search"):
         found = await call(name, query="index", project=project)
         assert found["total"] >= len(found["results"])  # its documents may follow later, in a job
+    context = await call("get_context", budget=600, **here)
+    assert (context["session"], context["project"]) == (session, project)
+    assert context["tokens"] <= context["budget"] == 600
+    assert frame in [item["id"] for item in context["items"]]
+    again = await call("get_context", id=context["id"])
+    assert again == context
     with pytest.raises(Refused, match="no such thing"):
         await call("fetch", id=str(uuid4()))
     assert set(called) == {tool.name for tool in (await connection.client.list_tools()).tools}

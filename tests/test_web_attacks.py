@@ -82,7 +82,7 @@ def test_no_filter_shows_another_workspace(route, login, alice, charlie, acme, g
     for name in FILTERS:
         for value in (theirs.get(f"{name}_id"), theirs["project_slug"], charlie.pk, "globex"):
             page = client.get(url, {name: str(value or "")})
-            assert page.status_code in (200, 302, 400, 404), f"{url}?{name}={value}"
+            assert page.status_code in (200, 204, 302, 400, 404), f"{url}?{name}={value}"
             assert "globex-secret" not in page.text
 
 
@@ -150,7 +150,9 @@ def test_no_page_runs_what_was_stored(poisoned, login, alice, acme):
     alice.refresh_from_db()
     client = Client(headers={"user-agent": f"Mozilla {XSS}"})
     client.post("/account/login/", {"login": alice.email, "password": PASSWORD})
-    audit_routes = [r.url(poisoned) for r in INSIDE if "GET" in r.asks]
+    # No pages: a stream of ids, and a file that is not made yet.
+    others = ("stream", "export-file")
+    audit_routes = [r.url(poisoned) for r in INSIDE if "GET" in r.asks and r.name not in others]
     for url in [*audit_routes, "/workspaces/", "/account/", "/account/sessions/"]:
         page = client.get(url)
         assert page.status_code == 200, url

@@ -18,13 +18,16 @@ from workspaces.models import (
     Audit,
     AuditHead,
     Bucket,
+    History,
     IdempotencyKey,
     Invitation,
     Limit,
     LoginAttempts,
     LoginPlace,
     Membership,
+    News,
     PlanLimit,
+    Pulse,
     Spending,
     Usage,
     User,
@@ -204,3 +207,19 @@ class LoginAttemptsAdmin(OperatorAdmin):
     list_display = ("subject", "since", "count")
     list_select_related = ()
     search_fields = ()
+
+
+@admin.register(News)
+class NewsAdmin(OperatorAdmin):
+    ordering = ("-position",)
+    list_display = ("position", "kind", "what", "count", "workspace", "created_at")
+
+
+@admin.register(Pulse)
+class PulseAdmin(OperatorAdmin):
+    list_display = ("minute", "ms", "amount", "failures", "workspace")
+
+
+@admin.register(History)
+class HistoryAdmin(OperatorAdmin):
+    list_display = ("at", "span", "name", "amount", "project_id", "workspace")
