@@ -1,0 +1,175 @@
+"""Moving: an archive against pg_dump and pg_restore, and a copy of an installation either way.
+
+One server with fsync on. A team of many events is imported once; then, in turns, it is exported and
+dumped, and taken in and restored by another database. Each is the real command in a process of its
+own; both formats hold the same rows, compressed. MB are those of the rows as JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from bench.import_speed import manage, write_store
+from tests.postgres import Server
+
+# The tables an archive is of; pg_dump gets their rows and no more.
+TABLES = ("workspaces_", "frames_")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--events", type=int, default=100_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--full", action="store_true", help="1,000,000 events")
+    given = parser.parse_args()
+    events, rounds = (1_000_000, 1) if given.full else (given.events, given.rounds)
+    server = Server(fsync=True)
+    home = Path(tempfile.mkdtemp(prefix="sm-bench-"))
+    env = os.environ | {"DJANGO_SETTINGS_MODULE": "stackmemory.settings", "VAR_DIR": str(home)}
+    trial = f"sqlite:///{home / 'trial.sqlite3'}"
+    store = write_store(home / "context.db", events)
+    fill(env | {"DATABASE_URL": trial}, store)
+    figures: dict[str, Any] = {"events": events, "store_mb": store.stat().st_size >> 20}
+
+    # from trial to production, and back
+    for name, source, target in (
+        ("to_postgres", trial, server.url),
+        ("to_sqlite", server.url, f"sqlite:///{home / 'back.sqlite3'}"),
+    ):
+        took, peak, said = timed(env, "copy_database", "--from", source, "--to", target, "--json")
+        figures[f"copy_{name}_s"], figures[f"copy_{name}_rss_mb"] = round(took, 1), peak
+        figures["copied_rows"] = json.loads(said)["rows"]
+        print(f"{name}: {took:.1f} s, {peak} MB", flush=True)
+
+    here = env | {"DATABASE_URL": server.url}
+    seconds: dict[str, list[float]] = {"export": [], "dump": [], "import": [], "restore": []}
+    for number in range(rounds):
+        archive, dump = home / f"{number}.zip", home / f"{number}.dump"
+        took, peak, _ = timed(here, "export_workspace", "team", "--output", str(archive), "--json")
+        seconds["export"].append(took)
+        figures["export_rss_mb"] = max(peak, figures.get("export_rss_mb", 0))
+        tables = [f"--table={name}*" for name in TABLES]
+        seconds["dump"].append(
+            tool(server, "pg_dump", "-Fc", "--data-only", *tables, "-f", str(dump), server.url)
+        )
+        for side in ("import", "restore"):
+            url = server.create_database(f"{side}_{number}")
+            manage(env | {"DATABASE_URL": url}, "migrate", "-v0")
+            if side == "import":
+                took, peak, _ = timed(
+                    env | {"DATABASE_URL": url}, "import_workspace", str(archive), "--json"
+                )
+                figures["import_rss_mb"] = max(peak, figures.get("import_rss_mb", 0))
+            else:
+                took = restored(server, url, dump)
+            seconds[side].append(took)
+            check(server, url, events)
+        print(
+            f"round {number + 1}: " + ", ".join(f"{k} {v[-1]:.1f} s" for k, v in seconds.items()),
+            flush=True,
+        )
+    figures |= {"archive_mb": round(archive.stat().st_size / 2**20, 1)}
+    figures |= {"dump_mb": round(dump.stat().st_size / 2**20, 1)}
+    figures["archived_bytes_per_event"] = round(archive.stat().st_size / events)
+    took, peak, _ = timed(
+        here, "export_stackmemory", "--workspace", "team", "--project", "context",
+        "--output", str(home / "back.db"), "--json",
+    )  # fmt: skip
+    figures |= {"store_export_s": round(took, 1), "store_export_rss_mb": peak}
+    tell(figures, seconds)
+    server.close()
+
+
+def fill(env: dict[str, str], store: Path) -> None:
+    manage(env, "migrate", "-v0")
+    manage(env, "create_workspace", "--slug", "team", "--name", "Team", "--owner", "a@example.com")
+    manage(
+        env,
+        "import_stackmemory",
+        str(store),
+        "--workspace",
+        "team",
+        "--project",
+        "context",
+        "--json",
+    )
+
+
+def timed(env: dict[str, str], *command: str) -> tuple[float, int, str]:
+    """Seconds, the most memory resident in MB, and the last line said."""
+    began = time.perf_counter()
+    with tempfile.TemporaryFile("w+") as out:
+        process = subprocess.Popen([sys.executable, "manage.py", *command], env=env, stdout=out)
+        _, status, used = os.wait4(process.pid, 0)
+        took = time.perf_counter() - began
+        out.seek(0)
+        said = out.read().strip().rpartition("\n")[2]
+    if status:
+        raise SystemExit(f"{command}: {said}")
+    return took, used.ru_maxrss >> 10, said
+
+
+def tool(server: Server, name: str, *arguments: str) -> float:
+    began = time.perf_counter()
+    done = subprocess.run([server.bin / name, *arguments], capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    return time.perf_counter() - began
+
+
+def restored(server: Server, url: str, dump: Path) -> float:
+    """As a superuser, who may leave references unchecked; into tables without rows."""
+    admin = server.admin_url.rpartition("/")[0] + "/" + url.rpartition("/")[2]
+    with psycopg.connect(admin, autocommit=True) as db:
+        rows = db.execute(
+            "SELECT string_agg(quote_ident(relname), ', ') FROM pg_class WHERE relkind IN ('r', 'p')"
+            " AND NOT relispartition AND relname ~ '^(workspaces|frames)_'"
+        ).fetchone()
+        assert rows
+        db.execute(f"TRUNCATE {rows[0]} CASCADE")
+        with psycopg.connect(server.url) as source:
+            months = source.execute(
+                "SELECT right(c.relname, 6) FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
+                " WHERE i.inhparent = 'frames_event'::regclass"
+            ).fetchall()
+        for (month,) in months:
+            db.execute(
+                "SELECT frames_event_make_month(to_date(%s, 'YYYYMM'))"
+                " WHERE to_regclass('frames_event_' || %s) IS NULL",
+                [month, month],
+            )
+    return tool(server, "pg_restore", "--data-only", "--disable-triggers", "-d", admin, str(dump))
+
+
+def check(server: Server, url: str, events: int) -> None:
+    admin = server.admin_url.rpartition("/")[0] + "/" + url.rpartition("/")[2]
+    with psycopg.connect(admin) as db:
+        found = db.execute("SELECT count(*) FROM frames_event").fetchone()
+    assert found == (events,), found
+
+
+def tell(figures: dict[str, Any], seconds: dict[str, list[float]]) -> None:
+    median = {name: statistics.median(times) for name, times in seconds.items()}
+    print(f"\n{'':10}{'seconds':>10}{'spread':>16}")
+    for name, times in seconds.items():
+        print(f"{name:10}{median[name]:>10.1f}{f'{min(times):.1f}–{max(times):.1f}':>16}")
+    figures["export_vs_pg_dump"] = round(median["export"] / median["dump"], 2)
+    figures["import_vs_pg_restore"] = round(median["import"] / median["restore"], 2)
+    figures["export_events_per_s"] = round(figures["events"] / median["export"])
+    figures["import_events_per_s"] = round(figures["events"] / median["import"])
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()
