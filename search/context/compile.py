@@ -77,7 +77,7 @@ def compile_context(
         raise Refusal("invalid", "The session is of another project.", field="session")
     moment = Moment(actor, project, as_of)
     wanted = wanted or Wanted(by_meaning=settings.EMBEDDINGS != "none")
-    candidates, private = gather(moment, session, query, wanted)
+    candidates, private = gather(moment, session, query, wanted, budget)
     packed = pack(
         candidates, head=_head(project, as_of, wanted), slug=project.slug, budget=budget, most=most
     )

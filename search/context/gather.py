@@ -29,9 +29,10 @@ from search.searching import find
 from search.weighing import ALIKE, Hit
 
 RULES = Q(pinned=True) | Q(type="CONSTRAINT")
-MOST_ANCHORS, MOST_HITS, MOST_CLOSED, MOST_OTHERS, MOST_EVENTS, MOST_REPLACED = (
-    80, 40, 12, 6, 20, 200,
-)  # fmt: skip
+MOST_HITS, MOST_CLOSED, MOST_OTHERS, MOST_EVENTS, MOST_REPLACED = 30, 12, 6, 20, 200
+# Of rules and of other anchors so many are looked at: about twice as many as a budget has room for.
+ANCHORS, TOKENS_EACH = (32, 400), 60
+MOST_DIGESTS = 16
 # Work nobody has begun for longer is no news.
 FRESH = timedelta(days=7)
 LONGEST_QUERY = 2_000
@@ -46,11 +47,12 @@ PINNED, ON_PATH = 1.25, 1.15
 
 
 def gather(
-    moment: Moment, session: AgentSession | None, query: str, wanted: Wanted
+    moment: Moment, session: AgentSession | None, query: str, wanted: Wanted, budget: int
 ) -> tuple[list[Candidate], bool]:
     """Candidates of all parts that are wanted, in no order yet; and whether the work is private."""
     path = moment.path(session) if session else []
-    anchors = moment.anchors(most=MOST_ANCHORS, each=RULES)
+    most = min(max(budget // TOKENS_EACH, ANCHORS[0]), ANCHORS[1])
+    anchors = moment.anchors(most=most, each=RULES)
     clock = _clock(moment, anchors, path)
     asked = query.strip() or _asked_by(path)
     hits = _hits(moment, asked, path, clock, wanted)
@@ -197,6 +199,7 @@ def _digests(
 ) -> list[Candidate]:  # fmt: skip
     """.5 relevance + .25 frame score + .25 recency. Without a question also the `latest`."""
     ids = [id_ for id_, hit in hits.items() if hit.document.kind == Document.Kind.FRAME]
+    ids = sorted(ids, key=lambda id_: (-hits[id_].score, id_))[:MOST_DIGESTS]
     frames = moment.closed(ids, len(ids)) if ids else []
     if latest:
         frames += [f for f in moment.closed(None, MOST_CLOSED) if f.pk not in hits]

@@ -29,6 +29,14 @@ OF_ANCHOR = (
     "noted_at", "superseded_by_id", "frame__workspace_id", "frame__visibility", "frame__owner_id",
     "frame__session_id", "frame__closed_at", "frame__state",
 )  # fmt: skip
+OF_DIGEST = (
+    "id", "workspace_id", "project_id", "name", "type", "state", "visibility", "owner_id", "score",
+    "started_at", "closed_at", "digest", "digest_text",
+)  # fmt: skip
+OF_OTHER = (
+    "id", "workspace_id", "project_id", "name", "state", "visibility", "started_at", "closed_at",
+    "owner__name", "owner__email",
+)  # fmt: skip
 WEIGHTIEST = ("-pinned", "-priority", "-noted_at", "-id")
 TIMES, KEYS = ("closed_at",), ("owner_id",)
 
@@ -60,7 +68,7 @@ class Moment:
     def others(self, session: AgentSession | None, since: datetime, most: int) -> list[Frame]:
         """What other runs are at work on."""
         frames = frames_of(self.actor).filter(project=self.project, started_at__gt=since)
-        frames = frames.exclude(type="session").select_related("owner")
+        frames = frames.exclude(type="session").select_related("owner").only(*OF_OTHER)
         if session is not None:
             frames = frames.exclude(session=session)
         if self.at is None:
@@ -71,7 +79,7 @@ class Moment:
 
     def closed(self, ids: Sequence[UUID] | None, most: int) -> list[Frame]:
         """Frames that had returned: those of `ids`, or the latest."""
-        frames = frames_of(self.actor).filter(project=self.project).select_related("owner")
+        frames = frames_of(self.actor).filter(project=self.project).only(*OF_DIGEST)
         if ids is not None:
             frames = frames.filter(pk__in=ids)
         if self.at is None:

@@ -92,8 +92,15 @@ class _Lines:
     def __getitem__(self, number: int) -> tuple[str, int]:
         while len(self.made) <= number:
             each = self.candidates[len(self.made)]
-            line = f"- {shortened(each.text, self.section.longest)}\n"
-            self.made.append((line, count(line)))
+            longest = self.section.longest
+            line, tokens = "", longest + 4
+            if len(each.text) <= longest * 40:
+                line = f"- {each.text}\n"
+                tokens = count(line)
+            if tokens > longest + 3:
+                line = f"- {shortened(each.text, longest)}\n"
+                tokens = count(line)
+            self.made.append((line, tokens))
         return self.made[number]
 
 
@@ -127,7 +134,7 @@ def _written(
     ranked: dict[str, list[Candidate]], texts: dict[str, _Lines], kept: dict[str, int],
     head: str, slug: str, budget: int,
 ) -> Packed:  # fmt: skip
-    packed = Packed(f"{head}\n")
+    packed, heads = Packed(f"{head}\n", count(f"{head}\n")), _heads()
     for section in SECTIONS:
         chosen = [
             (ranked[section.name][n], *texts[section.name][n]) for n in range(kept[section.name])
@@ -136,6 +143,7 @@ def _written(
             chosen.sort(key=lambda row: row[0].score)  # from the root
         if chosen:
             packed.text += f"\n{section.heading}\n"
+            packed.tokens += heads[section.name]
         for each, line, tokens in chosen:
             _add(packed, section.name, each, line, tokens, each.title, each.reason)
             packed.private |= each.private
@@ -158,12 +166,14 @@ def _point(
         what, how = WHAT[section.name]
         line = f"- {len(left)} {what}: {how.format(slug=slug)}\n"
         heading = "" if started else f"\n{MORE}\n"
-        if count(packed.text + heading + line) > budget:
+        tokens = count(line)
+        if packed.tokens + count(heading) + tokens > budget:
             continue
         packed.text += heading
+        packed.tokens += count(heading)
         started = True
         why = f"{len(left)} of {len(ranked[section.name])} did not fit; this is the best of them"
-        _add(packed, "pointers", left[0], line, count(line), what, why)
+        _add(packed, "pointers", left[0], line, tokens, what, why)
 
 
 def _add(
@@ -171,6 +181,7 @@ def _add(
 ) -> None:
     start = len(packed.text) + 2  # after the dash
     packed.text += line
+    packed.tokens += tokens
     packed.items.append(
         {
             "section": section, "kind": each.kind, "id": str(each.id), "title": title[:200],
