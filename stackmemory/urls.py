@@ -5,7 +5,7 @@ from django.contrib import admin
 from django.urls import include, path
 
 from stackmemory.api import urls as api_urls
-from stackmemory.connect import hook_script
+from stackmemory.connect import command, hook_script
 from stackmemory.exports.account import account_data
 from stackmemory.live.views import page_stream
 from stackmemory.mcp.views import endpoint as mcp
@@ -21,6 +21,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", api_urls()),
     path("connect/stackmemory-hook.py", hook_script, name="hook-script"),
+    path("connect/stackmemory.pyz", command, name="command"),
     path("mcp", mcp, name="mcp"),
     path("mcp/<slug:project>", mcp, name="mcp-project"),
     path("", include("workspaces.urls")),

@@ -36,8 +36,9 @@ NAMESPACES: dict[str, dict[str, str]] = {
 }
 
 ROUTES: dict[str, dict[str, str]] = {
-    # a script without anybody's data, for machines to fetch
+    # programs without anybody's data, for machines to fetch
     "hook-script": get("public"),
+    "command": get("public"),
     # agents
     "mcp": post("key"),
     "mcp-project": post("key"),

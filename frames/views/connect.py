@@ -133,6 +133,7 @@ def _page(
         "keys": _usable(request),
         "snippets": snippets(client.slug, url=settings.SITE_URL, key=text or BLANK_KEY),
         "blank_key": BLANK_KEY,
+        "site_url": settings.SITE_URL,
         "since": int(since.timestamp() * 1000),
         "progress": progress(request, client, key, since),
     }

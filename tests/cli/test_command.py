@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from django.test import Client
+
 from stackmemory.cli.main import parser
 
 ROOT = Path(__file__).parent.parent.parent
@@ -63,3 +65,16 @@ def test_it_runs_alone():
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout == "0.1.0\n"
+
+
+def test_a_server_hands_it_out_as_one_file(db, tmp_path):
+    answer = Client().get("/connect/stackmemory.pyz")
+    assert answer.status_code == 200
+    assert answer["ETag"] == Client().get("/connect/stackmemory.pyz")["ETag"]
+    file = tmp_path / "stackmemory.pyz"
+    file.write_bytes(answer.content)
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", str(file), "push", "--help"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "--claude-code" in done.stdout
