@@ -113,7 +113,8 @@
     }
     const next = fresh.querySelector(":scope > [role=treeitem]");
     old.className = fresh.className;
-    row.toggleAttribute("aria-current", next.hasAttribute("aria-current"));
+    if (next.hasAttribute("aria-current")) row.setAttribute("aria-current", "true");
+    else row.removeAttribute("aria-current");
     if (words(row) !== words(next) || !row.querySelector(".twist svg") !== !next.querySelector(".twist svg")) {
       const within = row.contains(document.activeElement) && document.activeElement !== row;
       row.replaceChildren(...next.childNodes);
