@@ -83,7 +83,7 @@ def test_pieces_are_taken_in_order_and_once(acme, admin, jobs, content, settings
     assert (done["state"], len(jobs)) == ("waiting", 1)
     assert error_of(put(admin, told["id"], 0, data))[:2] == (409, "not_receiving")
     run_import(*map(str, jobs[0]))
-    with few_queries(6):
+    with few_queries(8):
         over = ok(admin.get(f"imports/{told['id']}"))
     assert (over["state"], over["report"]["status"], over["project"]) == (
         "done",
@@ -160,6 +160,6 @@ def test_what_nobody_goes_on_with_makes_room(acme, admin, content, settings):
 def test_a_list_asks_little(acme, admin):
     for number in range(30):
         Transfer.unscoped.create(workspace=acme, name=f"{number}")
-    with few_queries(6):
+    with few_queries(8):
         found = ok(admin.get("imports"))["items"]
     assert {each["name"] for each in found} == {f"{number}" for number in range(30)}
