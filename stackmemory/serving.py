@@ -10,6 +10,7 @@ import shutil
 import signal
 import tempfile
 import warnings
+from pathlib import Path
 from typing import Any
 
 from stackmemory.lib.closing import before_stopping
@@ -46,6 +47,7 @@ if os.environ.get("LOG_FORMAT", "json" if production else "line") == "json":
 
 
 # Where the processes count together for /metrics; ours alone are removed.
+COUNTS = "stackmemory-metrics-"
 made: list[str] = []
 
 
@@ -54,8 +56,22 @@ def on_starting(server: Any) -> None:
     # A request has a thread, and would make a connection, of its own.
     os.environ.setdefault("DATABASE_POOL_SIZE", "10")
     if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
-        made.append(tempfile.mkdtemp(prefix="stackmemory-metrics-", dir=worker_tmp_dir))
+        _clear_up()
+        prefix = f"{COUNTS}{os.getpid()}-"
+        made.append(tempfile.mkdtemp(prefix=prefix, dir=worker_tmp_dir))
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = made[0]
+
+
+def _clear_up() -> None:
+    """Remove what servers left behind that were killed outright."""
+    for folder in Path(worker_tmp_dir or tempfile.gettempdir()).glob(f"{COUNTS}*-*"):
+        pid = folder.name.removeprefix(COUNTS).partition("-")[0]
+        try:
+            os.kill(int(pid), 0)
+        except (ProcessLookupError, ValueError):
+            shutil.rmtree(folder, ignore_errors=True)
+        except PermissionError:
+            pass  # it runs, as somebody else
 
 
 def child_exit(server: Any, worker: Any) -> None:
