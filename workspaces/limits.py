@@ -85,27 +85,18 @@ def take(
     None where nothing is limited, else what is left of the one with the least. A full bucket holds
     a minute's requests and fills evenly. Raises TooMany, and then nothing was taken.
     """
-    now = time.time() if now is None else now
-    amounts = _request_amounts(workspace)
-    wanted = [
-        buckets.Wanted(name, whose, amount)
-        for name, whose in (  # the narrowest first
-            (LimitName.REQUESTS.value, subject),
-            (LimitName.PERSON_REQUESTS.value, person),
-            (LimitName.ALL_REQUESTS.value, workspace.pk),
-        )
-        if whose and (amount := amounts.get(name)) is not None
-    ]
-    if person and any(each.name == LimitName.PERSON_REQUESTS for each in wanted):
-        apart = uuid.uuid5(workspace.pk, person.hex)  # who works in two workspaces has two buckets
-        wanted = [
-            buckets.Wanted(
-                each.name, apart if each.subject == person else each.subject, each.capacity
-            )
-            for each in wanted
-        ]
+    wanted = []
+    for name, amount in _limited(workspace):
+        whose: uuid.UUID | None = subject
+        if name == LimitName.ALL_REQUESTS:
+            whose = workspace.pk
+        elif name == LimitName.PERSON_REQUESTS:  # who works in two workspaces has two buckets
+            whose = uuid.uuid5(workspace.pk, person.hex) if person else None
+        if whose:
+            wanted.append(buckets.Wanted(name, whose, amount))
     if not wanted:
         return None
+    now = time.time() if now is None else now
     taken = buckets.take(wanted, now)
     allowance = Allowance(taken.of.capacity, taken.left, taken.full_in, taken.wait)
     if taken.wait:
@@ -114,11 +105,19 @@ def take(
 
 
 # What was said of a workspace's requests, and when it was read.
-_known: dict[tuple[uuid.UUID, str], tuple[float, dict[str, int | None]]] = {}
+_known: dict[tuple[uuid.UUID, str], tuple[float, list[tuple[str, int]]]] = {}
+# The narrowest first.
+_ORDER = [
+    LimitName.REQUESTS.value,
+    LimitName.PERSON_REQUESTS.value,
+    LimitName.ALL_REQUESTS.value,
+]
 
 
-def _request_amounts(workspace: Workspace) -> dict[str, int | None]:
-    """By name; read anew every FRESH seconds, since it is asked before every call."""
+def _limited(workspace: Workspace) -> list[tuple[str, int]]:
+    """Which requests are limited, and to how many; read anew every FRESH seconds, for it is asked
+    before every call.
+    """
     key, at = (workspace.pk, workspace.plan), time.monotonic()
     known = _known.get(key)
     if known is None or at - known[0] > FRESH:
@@ -126,7 +125,8 @@ def _request_amounts(workspace: Workspace) -> dict[str, int | None]:
             _known.clear()
         rows = dict(PlanLimit.objects.filter(plan=workspace.plan).values_list("name", "amount"))
         rows |= dict(Limit.objects.in_workspace(workspace).values_list("name", "amount"))
-        known = _known[key] = (at, rows)
+        amounts = [(n, int(a)) for n in _ORDER if (a := rows.get(n)) is not None]
+        known = _known[key] = (at, amounts)
     return known[1]
 
 

@@ -98,8 +98,6 @@ class JobBroker(Broker):
         return [((id_, lease), self._package(id_, name, args)) for id_, lease, name, args in rows]
 
     def _claim(self) -> list[tuple[Any, ...]]:
-        if not connection.in_atomic_block:
-            connection.close_if_unusable_or_obsolete()
         due = "queue = %s AND state IN ('waiting', 'running') AND due_at <= "
         values: list[Any] = [self.list_key, Conf.BULK]
         if connection.vendor == "postgresql":
