@@ -155,6 +155,8 @@ def example(schema: dict[str, Any], of: dict[str, Any]) -> Any:
     of = _resolved(schema, of)
     if of.get("type") == "array":
         return [example(schema, of["items"])]
+    if "enum" in of:
+        return of["enum"][0]
     if "properties" not in of:
         return {}
     wanted = [*of.get("required", ()), *(name for name in SHOWN if name in of["properties"])]
