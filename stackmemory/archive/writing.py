@@ -19,7 +19,7 @@ from stackmemory.archive.contents import PEOPLE_FIELDS, Part, parts
 from stackmemory.archive.errors import BadArchive
 from stackmemory.archive.hashing import Sum, combined, workspace_row
 from stackmemory.archive.rows import Reader, Row, line, people, plain
-from stackmemory.lib.tenancy import workspace_scope
+from stackmemory.lib.tenancy import workspace_scope, workspace_snapshot
 from workspaces import audit
 from workspaces.models import User, Workspace
 
@@ -57,7 +57,10 @@ def export_workspace(
     try:
         with zipfile.ZipFile(partial, "x", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
             writing = _Writing(workspace, archive, private, on_progress)
-            manifest = writing.write(began.isoformat(timespec="seconds").replace("+00:00", "Z"))
+            made_at = began.isoformat(timespec="seconds").replace("+00:00", "Z")
+            # As it was at one moment, or rows would name rows that came after their table was read.
+            with workspace_snapshot(workspace.id):
+                manifest = writing.write(made_at)
         partial.rename(output)
     except OSError as problem:
         raise BadArchive(f"{output} cannot be written: {problem.strerror}.") from problem

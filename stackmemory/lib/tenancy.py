@@ -68,6 +68,21 @@ def is_about(workspace_id: uuid.UUID) -> bool:
 
 
 @contextmanager
+def workspace_snapshot(workspace_id: uuid.UUID) -> Iterator[None]:
+    """A scope for reading much: all of it as it was at one moment, whatever is written meanwhile.
+
+    Nothing may be written inside. Within another transaction it sees what that one sees.
+    """
+    with ExitStack() as block:
+        if connection.vendor == "postgresql" and not connection.in_atomic_block:
+            block.enter_context(transaction.atomic())
+            with connection.cursor() as cursor:  # before any query of the transaction
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        block.enter_context(workspace_scope(workspace_id, reading=True))
+        yield
+
+
+@contextmanager
 def person_scope(person_id: uuid.UUID) -> Iterator[None]:
     """For what comes before a workspace is known: the memberships of one person.
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.apps import apps
 from django.core.management import call_command
+from django.db import connection, transaction
 
 from frames.models import Event, Frame
 from search.models import Document
@@ -18,6 +20,7 @@ from stackmemory.archive.hashing import combined, of_lines, workspace_hash
 from stackmemory.archive.reading import import_workspace
 from stackmemory.archive.writing import export_workspace
 from stackmemory.lib.row_security import tenant_models
+from stackmemory.lib.tenancy import workspace_scope
 from stackmemory.lib.uuid7 import uuid7
 from tests.moving.teams import make_team, purge, rows_of
 from workspaces import audit
@@ -76,6 +79,41 @@ def test_ten_teams_move_in_a_row(tmp_path, as_application):
     for workspace in Workspace.objects.all():
         assert workspace_hash(workspace) == moved[workspace.slug]
         assert list(audit.faults(workspace)) == []
+
+
+@pytest.mark.postgresql_only
+@pytest.mark.django_db(transaction=True)
+def test_it_is_of_one_moment(tmp_path):
+    """What is written while it is made is not in it, so that nothing in it names what is not."""
+    with transaction.atomic():
+        team = make_team("team", tmp_path)
+    frame = Frame.objects.in_workspace(team).first()
+    written = []
+
+    def write() -> None:
+        pk = uuid7()
+        with workspace_scope(team.pk):
+            Frame.unscoped.create(
+                id=pk, root_id=pk, workspace=team, project_id=frame.project_id, name="Late"
+            )
+            Event.unscoped.create(
+                workspace=team, frame_id=pk, type="note", occurred_at=frame.started_at
+            )
+            Frame.unscoped.filter(pk=frame.pk).update(parent=pk)
+        written.append(pk)
+        connection.close()
+
+    def meanwhile(done, total):
+        if not written:
+            with ThreadPoolExecutor(1) as beside:
+                beside.submit(write).result()
+
+    path = tmp_path / "team.zip"
+    export_workspace(workspace=team, output=path, on_progress=meanwhile)
+    assert written
+    assert "Late" not in parts_of(path)["rows/frames.frame.jsonl"]
+    purge(team)
+    assert import_workspace(path=path)["rows"]["frames.event"] == 10
 
 
 def test_no_secret_is_in_it(team, archive, alice):

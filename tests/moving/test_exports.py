@@ -128,13 +128,13 @@ def test_one_that_is_stopped_leaves_nothing(team, ann, login, monkeypatch, as_ap
     assert "data-poll" in client.get("/w/team/exports/").content.decode()
     assert "X-Over" not in client.get("/w/team/exports/progress/")
 
-    def stopped(pulse, number, total):
+    def stopped(**options):
         with workspace_scope(team.pk):
             Export.objects.in_workspace(team).update(state="cancelled")
-        plain(pulse, number, total)
+        return plain(**options)
 
-    plain = making._Pulse.__call__
-    monkeypatch.setattr(making._Pulse, "__call__", stopped)
+    plain = making.export_workspace
+    monkeypatch.setattr(making, "export_workspace", stopped)
     with as_application():
         run_export(str(team.pk), str(export.pk))
         run_export(str(team.pk), str(export.pk))  # handed out twice
