@@ -1,6 +1,7 @@
 """Appending events is idempotent and keeps the counters."""
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
@@ -59,3 +60,39 @@ def test_text_comes_back_as_it_was(acme, frame):
     assert event.payload == payload
     assert list(event.source) == ["z", "a"]
     assert event.id == event_id(acme, "e1", AT, 1)
+
+
+HOSTILE = [
+    "NULL",
+    "null",
+    "",
+    "{a,b}",
+    'say "x"',
+    "back\\slash \\N \\t",
+    "a\tb\nc\r",
+    "é ☃ 🐛",
+    "%s %%",
+    "'",
+]
+
+
+@pytest.mark.parametrize("fillers", [0, 2100], ids=["at once", "staged"])
+def test_any_text_comes_back_however_many_rows_there_are(acme, frame, fillers):
+    partitions.ensure([partitions.month_of(AT)])
+    rows = [
+        new_event(acme, frame, n, payload=text, tool=text, score=n / 3 if n % 2 else None)
+        for n, text in enumerate([*HOSTILE, *["x"] * fillers])
+    ]
+    assert len(append_events(workspace=acme, rows=rows)) == len(rows)
+    found = Event.objects.in_workspace(acme).order_by("seq")[: len(HOSTILE)]
+    assert [(e.payload, e.tool) for e in found] == [(text, text) for text in HOSTILE]
+    assert [e.score for e in found] == [n / 3 if n % 2 else None for n in range(len(HOSTILE))]
+
+
+def test_hours_are_those_of_utc(acme, frame):
+    early = datetime(2026, 3, 5, 10, 10, tzinfo=timezone(timedelta(hours=5, minutes=30)))
+    partitions.ensure([partitions.month_of(AT)])
+    rows = [replace(new_event(acme, frame, 1), occurred_at=early), new_event(acme, frame, 2)]
+    append_events(workspace=acme, rows=rows)
+    hours = Activity.objects.in_workspace(acme).order_by("hour").values_list("hour", "events")
+    assert [(f"{hour:%H:%M}", number) for hour, number in hours] == [("04:00", 1), ("10:00", 1)]
