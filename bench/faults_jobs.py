@@ -90,6 +90,10 @@ def break_things(server: Server, folder: Path) -> dict[str, float]:
 
         felt["postgresql_crashed_s"] = until_more(notes, restart)
         after(notes, count(notes) + 50)
+        if (
+            clusters[0].poll() is not None
+        ):  # its worker was waiting: as a container would, begin anew
+            clusters[0] = start(environ, folder)
         felt["cluster_killed_s"] = until_more(notes, lambda: kill(clusters[1]))
         asked = [line.strip() for line in asking.communicate(timeout=PATIENCE)[0].splitlines()]
         deadline = time.monotonic() + PATIENCE

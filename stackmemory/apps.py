@@ -1,3 +1,4 @@
+from importlib import import_module
 from typing import Any
 
 from django.apps import AppConfig, apps
@@ -21,6 +22,8 @@ class StackMemoryConfig(AppConfig):
 
     def ready(self) -> None:
         pooled.forget_in_children()
+        # Its models are there by now.
+        import_module("stackmemory.lib.cluster").guard()
         connection_created.connect(tenancy.step_down, dispatch_uid="stackmemory.step_down")
         connection_created.connect(read_only.freeze, dispatch_uid="stackmemory.freeze")
         post_migrate.connect(
