@@ -30,4 +30,4 @@ def guard() -> None:
             os._exit(1)
         plain(self, process)
 
-    Sentinel.reincarnate = reincarnate
+    Sentinel.reincarnate = reincarnate  # type: ignore[method-assign]
