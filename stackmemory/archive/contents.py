@@ -45,7 +45,6 @@ LEFT_OUT: dict[str, str] = {
     "workspaces.ApiKey": SECRET,
     "workspaces.Invitation": SECRET,
     "workspaces.IdempotencyKey": PASSING,
-    "workspaces.Bucket": PASSING,
     "workspaces.News": PASSING,
     "frames.Export": PASSING,
     "workspaces.Pulse": PASSING,
