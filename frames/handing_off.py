@@ -109,5 +109,10 @@ def _settle(actor: Actor, hand_off: HandOff, state: str, words: str) -> None:
 def _tell(actor: Actor, hand_off: HandOff, what: str) -> None:
     frame = hand_off.frame
     news.tell(
-        actor.workspace.pk, "hand_off", what, [hand_off.pk], project=frame.project_id, frame=frame.pk
+        actor.workspace.pk,
+        "hand_off",
+        what,
+        [hand_off.pk],
+        project=frame.project_id,
+        frame=frame.pk,
     )

@@ -51,8 +51,7 @@ IN_SQL: dict[str, str] = {
     ),
     # a day, and an hour more
     "forget old news": (
-        "DELETE FROM workspaces_news"
-        " WHERE position < (extract(epoch FROM now()) - 90000) * 1000000"
+        "DELETE FROM workspaces_news WHERE position < (extract(epoch FROM now()) - 90000) * 1000000"
     ),
     "forget old pulses": "DELETE FROM workspaces_pulse WHERE minute < now() - interval '2 days'",
     "forget ended jobs": (

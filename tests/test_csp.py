@@ -51,9 +51,7 @@ def test_pages_carry_nothing_inline(login, alice, acme):
     values, client = things(acme), login(alice)
     alice.is_staff = alice.is_superuser = True
     alice.save()
-    urls = [
-        route.url(values) for route in INSIDE if "GET" in route.asks and route.name != "stream"
-    ]
+    urls = [route.url(values) for route in INSIDE if "GET" in route.asks and route.name != "stream"]
     urls += ["/", "/workspaces/", "/workspaces/new/", "/account/", "/account/email/", "/admin/"]
     looked = 0
     for url in urls:

@@ -1,5 +1,6 @@
-import stackmemory.lib.jsontext
 from django.db import migrations, models
+
+import stackmemory.lib.jsontext
 
 
 class Migration(migrations.Migration):

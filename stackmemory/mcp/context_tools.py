@@ -37,7 +37,9 @@ class GetContext(Given, kw_only=True):
     ] = USUAL
     as_of: Annotated[
         datetime | None,
-        Meta(description="What would have been given then, with its zone, e.g. “2026-01-31T12:00:00Z”."),
+        Meta(
+            description="What would have been given then, with its zone, e.g. “2026-01-31T12:00:00Z”."
+        ),
     ] = None
     limit: Annotated[
         int, Meta(description="At most so many things; 0 is as many as fit.", ge=0, le=1_000)
