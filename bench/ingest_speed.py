@@ -81,7 +81,9 @@ def main() -> None:
 def tell(
     cases: list[Case], rates: dict[str, list[tuple[float, float]]], amounts: dict[int, int]
 ) -> None:
-    print(f"\n{CLIENTS} clients, 2 web processes, load {os.getloadavg()[0]:.1f}; medians of rounds\n")
+    print(
+        f"\n{CLIENTS} clients, 2 web processes, load {os.getloadavg()[0]:.1f}; medians of rounds\n"
+    )
     print(f"{'':16}{'events/s':>10}{'COPY':>10}{'ratio':>8}  {'spread':12}events")
     figures: dict[str, float] = {}
     for case in cases:
