@@ -71,14 +71,14 @@ def by_vector(
     Compared exactly in small workspaces. In large ones an approximate index is walked for as long
     as it takes to find enough that pass the filters; where few pass, those few are compared exactly.
     """
-    if filters == Filters(person=filters.person):
-        nearest = _nearest(workspace, vector, where, filters, most)
-        if nearest is not None:
-            return nearest
     if where.bucket is not None:
         found = _walked(workspace, vector, where, filters, most)
         if len(found) == most:
             return found
+    elif filters == Filters(person=filters.person):
+        nearest = _nearest(workspace, vector, where, filters, most)
+        if nearest is not None:
+            return nearest
     with connection.cursor() as cursor:
         condition, parameters = conditions(filters)
         cursor.execute(
@@ -116,25 +116,17 @@ def _walked(
 def _nearest(
     workspace: Workspace, vector: np.ndarray, where: Where, filters: Filters, most: int
 ) -> list[tuple[UUID, float]] | None:
-    """Reading documents of the nearest alone; None where too few of those may be seen."""
+    """Exactly, reading documents of the nearest alone; None where too few of those may be seen."""
     condition, parameters = conditions(filters)
-    if where.bucket is not None:
-        nearest = "SELECT document_id, likeness FROM search_nearest(%s, %s, %s, %s, %s, %s)"
-        given = [_text(vector), workspace.pk, *where, 2 * most]
-    else:
-        nearest = (
-            "SELECT e.document_id, -(e.vector <#> %s::halfvec) AS likeness FROM search_embedding e"
-            " WHERE e.workspace_id = %s AND e.model = %s"
-            " ORDER BY (e.vector <#> %s::halfvec) + 0 LIMIT %s"
-        )
-        given = [_text(vector), workspace.pk, where.model, _text(vector), 2 * most]
     with connection.cursor() as cursor:
         cursor.execute(
-            f"WITH nearest AS MATERIALIZED ({nearest})"
-            " SELECT d.id, n.likeness, (SELECT count(*) FROM nearest) FROM nearest n"
+            "WITH nearest AS MATERIALIZED (SELECT e.document_id, e.vector <#> %s::halfvec AS away"
+            " FROM search_embedding e WHERE e.workspace_id = %s AND e.model = %s"
+            " ORDER BY (e.vector <#> %s::halfvec) + 0 LIMIT %s)"
+            " SELECT d.id, -n.away, (SELECT count(*) FROM nearest) FROM nearest n"
             f" JOIN search_document d ON d.id = n.document_id WHERE true{condition}"
-            " ORDER BY n.likeness DESC, d.id LIMIT %s",
-            [*given, *parameters, most],
+            " ORDER BY n.away, d.id LIMIT %s",
+            [_text(vector), workspace.pk, where.model, _text(vector), 2 * most, *parameters, most],
         )
         rows = cursor.fetchall()
     if len(rows) < most and (not rows or rows[0][2] == 2 * most):
