@@ -38,6 +38,7 @@ class OwnDatabase:
             "DATABASE_URL": self.url,
             "DJANGO_SETTINGS_MODULE": "stackmemory.settings",
             "VAR_DIR": str(folder / "var"),
+            "EMBEDDINGS": "none",  # what starts a process is seldom about vectors
         }
 
     def run(self, folder: Path, *arguments: str) -> str:

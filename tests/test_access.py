@@ -73,6 +73,8 @@ def walk(resolver: Any, prefix: str = "", namespaces: tuple[str, ...] = ()) -> I
 
 ALL = list(walk(get_resolver()))
 INSIDE = [route for route in ALL if "workspace_slug" in route.arguments]
+# Not a stream of ids, nor a file that is not made yet.
+INSIDE_PAGES = [r for r in INSIDE if "GET" in r.asks and r.name not in ("stream", "export-file")]
 NAMING = [route for route in INSIDE if len(route.arguments) > 1]
 
 

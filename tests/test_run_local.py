@@ -73,6 +73,7 @@ def environment(home: Path, port: int) -> dict[str, str]:
         "VAR_DIR": str(home),
         "DATABASE_URL": f"sqlite:///{home / 'db.sqlite3'}",
         "PORT": str(port),
+        "EMBEDDINGS": "none",
     }
 
 
