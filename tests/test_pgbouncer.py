@@ -79,15 +79,18 @@ def pooled_url(transactional_db: None, tmp_path: Path) -> Iterator[str]:
     process = subprocess.Popen(
         [PGBOUNCER, str(tmp_path / "pgbouncer.ini")],
         user="nobody" if os.geteuid() == 0 else None,
-        stderr=subprocess.DEVNULL,
+        stderr=(tmp_path / "log").open("wb"),
     )
     url = f"postgresql://pooled:secret@127.0.0.1:{port}/{database['NAME']}"
     try:
-        for _ in range(100):
+        deadline = time.monotonic() + 30
+        while True:
             try:
                 psycopg.connect(url).close()
                 break
             except psycopg.OperationalError:
+                assert process.poll() is None, (tmp_path / "log").read_text()
+                assert time.monotonic() < deadline, "pgbouncer does not answer"
                 time.sleep(0.05)
         yield url
     finally:

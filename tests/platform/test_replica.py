@@ -53,7 +53,7 @@ with psycopg.connect(sys.argv[1], autocommit=True) as replica:
     alice("one")
     told["at once"] = alice()
     while replica.execute("SELECT pg_last_wal_replay_lsn() < %s::pg_lsn", [
-        connections["default"].cursor().execute("SELECT pg_current_wal_lsn()::text").fetchone()[0]
+        connections["default"].cursor().execute("SELECT pg_current_wal_insert_lsn()::text").fetchone()[0]
     ]).fetchone()[0]:
         time.sleep(0.02)
     told["bob before"] = bob()
