@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -60,27 +61,27 @@ print(json.dumps(wrong))
 
 
 @pytest.fixture
-def pooled_url(transactional_db: None, tmp_path: Path) -> Iterator[str]:
+def pooled_url(transactional_db: None) -> Iterator[str]:
     """A URL through a pgbouncer of our own, as a login that owns nothing."""
     row_security.add_login("default", "pooled", "secret")
     database = connection.settings_dict
     port = free_port()
-    tmp_path.chmod(0o755)
-    (tmp_path / "users.txt").write_text('"pooled" "secret"\n')
-    (tmp_path / "pgbouncer.ini").write_text(
+    home = Path(tempfile.mkdtemp(prefix="smpb-"))  # pytest's own folders are closed to other users
+    home.chmod(0o755)
+    (home / "users.txt").write_text('"pooled" "secret"\n')
+    (home / "pgbouncer.ini").write_text(
         f"[databases]\n{database['NAME']} = host={database['HOST']} port={database['PORT']}\n"
         f"[pgbouncer]\nlisten_addr=127.0.0.1\nlisten_port={port}\nunix_socket_dir=\n"
-        f"auth_type=trust\nauth_file={tmp_path}/users.txt\n"
+        f"auth_type=trust\nauth_file={home}/users.txt\n"
         "pool_mode=transaction\ndefault_pool_size=3\nmax_client_conn=50\n"
         "ignore_startup_parameters=extra_float_digits,options\n"
     )
-    for parent in [tmp_path, *tmp_path.parents][:3]:
-        parent.chmod(parent.stat().st_mode | 0o055)
-    process = subprocess.Popen(
-        [PGBOUNCER, str(tmp_path / "pgbouncer.ini")],
-        user="nobody" if os.geteuid() == 0 else None,
-        stderr=(tmp_path / "log").open("wb"),
-    )
+    with (home / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [PGBOUNCER, str(home / "pgbouncer.ini")],
+            user="nobody" if os.geteuid() == 0 else None,
+            stderr=log,
+        )
     url = f"postgresql://pooled:secret@127.0.0.1:{port}/{database['NAME']}"
     try:
         deadline = time.monotonic() + 30
@@ -89,13 +90,14 @@ def pooled_url(transactional_db: None, tmp_path: Path) -> Iterator[str]:
                 psycopg.connect(url).close()
                 break
             except psycopg.OperationalError:
-                assert process.poll() is None, (tmp_path / "log").read_text()
+                assert process.poll() is None, (home / "log").read_text()
                 assert time.monotonic() < deadline, "pgbouncer does not answer"
                 time.sleep(0.05)
         yield url
     finally:
         process.terminate()
         process.wait(10)
+        shutil.rmtree(home)
 
 
 def test_scopes_hold_behind_a_transaction_pooler(pooled_url):
