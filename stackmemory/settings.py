@@ -267,11 +267,9 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-# Streams of news that one key or person may hold open in each web process.
-LIVE_STREAMS = env.int("LIVE_STREAMS", default=20)
-
 # While it is being moved (docs/moving.md): whatever writes is answered 503, reading goes on.
 READ_ONLY = env.bool("READ_ONLY", default=False)
+
 # Streams of news that one key or person may hold open in each web process.
 LIVE_STREAMS = env.int("LIVE_STREAMS", default=20)
 
