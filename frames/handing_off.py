@@ -14,7 +14,7 @@ from frames.signals import changed
 from stackmemory.lib.refusal import Conflict, Forbidden, NotFound
 from workspaces import news
 from workspaces.actor import Actor
-from workspaces.models import Membership, User
+from workspaces.models import Membership
 
 
 def hand_off(*, actor: Actor, frame: Frame, to: str, message: str = "") -> HandOff:
@@ -82,14 +82,6 @@ def find_hand_off(actor: Actor, ref: str) -> HandOff:
     if hand_off is None:
         raise NotFound("hand-off")
     return hand_off
-
-
-def waiting_for(actor: Actor, user: User) -> list[HandOff]:
-    """What others ask this person to take over."""
-    found = HandOff.objects.in_workspace(actor.workspace).filter(
-        to_user=user, state=HandOff.State.PENDING
-    )
-    return list(found.select_related("frame__project", "from_user").order_by("-created_at")[:50])
 
 
 def _settle(actor: Actor, hand_off: HandOff, state: str, words: str) -> None:

@@ -100,7 +100,8 @@ def pooled_url(transactional_db: None) -> Iterator[str]:
         shutil.rmtree(home)
 
 
-def test_scopes_hold_behind_a_transaction_pooler(pooled_url):
+def two_teams() -> list[str]:
+    """The ids of two workspaces, each with a frame of its own for SCRIPT to look for."""
     teams = []
     for slug in ("acme", "globex"):
         workspace = Workspace.objects.create(slug=slug, name=slug)
@@ -110,6 +111,11 @@ def test_scopes_hold_behind_a_transaction_pooler(pooled_url):
             id=frame_id, root_id=frame_id, workspace=workspace, project=project, name="work"
         )
         teams.append(str(workspace.id))
+    return teams
+
+
+def test_scopes_hold_behind_a_transaction_pooler(pooled_url):
+    teams = two_teams()
     done = subprocess.run(
         [sys.executable, "-c", f"import django; django.setup()\n{SCRIPT}", *teams],
         env=os.environ

@@ -147,10 +147,6 @@ def decide(text: str, priority: int = 7, **fields: Any) -> Pin:
     return Pin("DECISION", text, priority, **fields)
 
 
-def constrain(text: str, priority: int = 8, **fields: Any) -> Pin:
-    return Pin("CONSTRAINT", text, priority, **fields)
-
-
 def fact(text: str, priority: int = 5, **fields: Any) -> Pin:
     return Pin("FACT", text, priority, **fields)
 

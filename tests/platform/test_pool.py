@@ -10,10 +10,7 @@ import sys
 import pytest
 from django.conf import settings
 
-from frames.models import Frame, Project
-from stackmemory.lib.uuid7 import uuid7
-from tests.test_pgbouncer import SCRIPT
-from workspaces.models import Workspace
+from tests.test_pgbouncer import SCRIPT, two_teams
 
 # After the crowd: owners' work in between, a thread at a time, a fork, and how many sessions there were.
 THEN = """
@@ -58,15 +55,7 @@ print(json.dumps({"wrong": wrong, "roles": [name for name, _ in seen],
 @pytest.mark.postgresql_only
 @pytest.mark.django_db(transaction=True)
 def test_sessions_are_handed_on_without_scope_or_role():
-    teams = []
-    for slug in ("acme", "globex"):
-        workspace = Workspace.objects.create(slug=slug, name=slug)
-        project = Project.unscoped.create(workspace=workspace, slug="p", name="P")
-        frame_id = uuid7()
-        Frame.unscoped.create(
-            id=frame_id, root_id=frame_id, workspace=workspace, project=project, name="work"
-        )
-        teams.append(str(workspace.id))
+    teams = two_teams()
     database = settings.DATABASES["default"]
     url = (
         f"postgresql://{database['USER']}@{database['HOST']}:{database['PORT']}/{database['NAME']}"
