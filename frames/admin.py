@@ -12,14 +12,17 @@ from frames.models import (
     Activity,
     AgentSession,
     Anchor,
+    Erased,
     Event,
     EventKey,
     Export,
     Frame,
     HandOff,
     KeptRow,
+    PayloadUse,
     Project,
     Revision,
+    StoredPayload,
     Task,
     Transfer,
     TransferItem,
@@ -75,6 +78,24 @@ class EventAdmin(OperatorAdmin):
 @admin.register(EventKey)
 class EventKeyAdmin(OperatorAdmin):
     list_display = ("digest", "event_id", "occurred_at", "workspace")
+
+
+@admin.register(Erased)
+class ErasedAdmin(OperatorAdmin):
+    list_display = ("kind", "digest", "workspace", "created_at")
+    list_filter = ("kind",)
+
+
+@admin.register(StoredPayload)
+class StoredPayloadAdmin(OperatorAdmin):
+    list_display = ("digest", "octets", "packed", "workspace", "seen_at")
+
+
+@admin.register(PayloadUse)
+class PayloadUseAdmin(OperatorAdmin):
+    raw_id_fields = ("payload", "frame")
+    list_display = ("event_id", "payload", "frame_id", "workspace")
+    list_select_related = ("workspace", "payload")
 
 
 @admin.register(HandOff)

@@ -37,7 +37,7 @@ def make_digest(frame: Frame) -> dict[str, Any]:
     if frame.visibility == Frame.Visibility.TEAM:  # what the team reads names no private frame
         children = children.filter(visibility=Frame.Visibility.TEAM)
     read = events.order_by("occurred_at", "seq", "id").only(
-        "id", "type", "payload", "tool", "is_error"
+        "id", "type", "payload", "tool", "is_error", "workspace", "stored_digest", "stored_octets"
     )
     told = _tell(read[:READ])
     for anchor in anchors.order_by("-priority", "noted_at")[: MOST * 4]:
@@ -82,7 +82,7 @@ def _tell(events: Iterable[Event]) -> dict[str, Any]:
     errors: list[str] = []
     last_is_error = False
     for event in events:
-        data = event.data
+        data = event.data_at_hand
         if event.is_error:
             errors.append(_first_words(data) or event.type)
         last_is_error = event.is_error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.utils import timezone
 
+from frames import large
 from frames.models import Activity, Event, Frame
 from stackmemory.lib.bulk import add_up, fold, insert_new
 from stackmemory.lib.uuid7 import Derivation
@@ -30,6 +31,8 @@ FIELDS = (
     "id", "workspace", "frame", "session", "seq", "type", "payload", "occurred_at",
     "created_at", "tool", "is_error", "score", "redactions", "source_id", "source",
 )  # fmt: skip
+PAYLOAD = FIELDS.index("payload")
+STORED = ("stored_digest", "stored_octets")
 
 
 @dataclass(slots=True)
@@ -65,25 +68,50 @@ def _derivation(workspace_id: uuid.UUID) -> Derivation:
 def append_events(*, workspace: Workspace, rows: Sequence[NewEvent]) -> set[uuid.UUID]:
     """Append events to frames of `workspace`; return the ids of those that were new.
 
-    An event whose id is there already is left alone, so a replayed batch is harmless. Frames'
+    An event whose id is there already, in the table or in cold storage, is left alone, so a
+    replayed batch is harmless. Frames'
     counters and the hourly activity follow in the same transaction, which is the caller's; so is
     making the months (`partitions.ensure`), before that transaction begins.
     """
     now = timezone.now()
-    inserted = insert_new(
-        Event,
-        FIELDS,
-        [
-            (
-                row.id, workspace.id, row.frame_id, row.session_id, row.seq, row.type,
-                row.payload, row.occurred_at, now, row.tool, row.is_error, row.score,
-                row.redactions, row.source_id, row.source,
-            )
-            for row in rows
-        ],
-    )  # fmt: skip
+    values = [
+        (
+            row.id, workspace.id, row.frame_id, row.session_id, row.seq, row.type,
+            row.payload, row.occurred_at, now, row.tool, row.is_error, row.score,
+            row.redactions, row.source_id, row.source,
+        )
+        for row in rows
+    ]  # fmt: skip
+    stored = large.put_down(workspace.id, [row.payload for row in rows])
+    if stored:
+        inserted = _insert_with_large(workspace, rows, values, stored)
+    else:
+        inserted = insert_new(Event, FIELDS, values)
     fresh = rows if len(inserted) == len(rows) else _first_of_each(rows, inserted)
     _count(workspace, fresh)
+    return inserted
+
+
+def _insert_with_large(
+    workspace: Workspace,
+    rows: Sequence[NewEvent],
+    values: Sequence[tuple[Any, ...]],
+    stored: Mapping[int, large.Stored],
+) -> set[uuid.UUID]:
+    """insert_new(), where some payloads are in the object store."""
+    whole: dict[uuid.UUID, tuple[Any, ...]] = {}
+    uses = []
+    for number, (row, value) in enumerate(zip(rows, values, strict=True)):
+        if row.id in whole:
+            continue
+        if found := stored.get(number):
+            before, after = value[:PAYLOAD], value[PAYLOAD + 1 :]
+            whole[row.id] = (*before, found.preview, *after, found.digest, found.octets)
+            uses.append((row.id, row.frame_id, found.payload_id))
+        else:
+            whole[row.id] = (*value, None, None)
+    inserted = insert_new(Event, (*FIELDS, *STORED), list(whole.values()))
+    large.note_uses(workspace.id, [use for use in uses if use[0] in inserted])
     return inserted
 
 

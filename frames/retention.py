@@ -32,6 +32,7 @@ from django.utils import timezone
 
 from frames.models import Anchor, Event, Frame, Project
 from frames.signals import changed
+from frames.sweeping import forget_events, forget_unreferenced
 from frames.timeline import id_range
 from stackmemory.lib.tenancy import system_scope
 from stackmemory.lib.uuid7 import FLOOR
@@ -123,13 +124,13 @@ def preview(project: Project, policy: Policy, now: datetime | None = None) -> Pr
         for which, limit in policy.limits(at):
             parted = frames.filter(which, first_event_at__lt=limit, last_event_at__gte=limit)
             events += rows.filter(frame__in=parted.values("pk"), occurred_at__lt=limit).count()
-    staying = _old(project, policy, at).filter(_pinned()).count()
+    staying = _old(project, policy, at).filter(pinned()).count()
     return Preview(found["frames"], events, found["first"], staying)
 
 
 def aging(project: Project, policy: Policy, now: datetime) -> QuerySet[Any]:
     """The frames that lose events by this policy."""
-    return _old(project, policy, now).exclude(_pinned())
+    return _old(project, policy, now).exclude(pinned())
 
 
 def apply_everywhere(now: datetime | None = None) -> int:
@@ -150,6 +151,7 @@ def apply(project: Project, now: datetime | None = None) -> int:
     for number, _ in _batches(project, at):
         gone, frames = gone + number, frames + 1
     if gone:
+        forget_unreferenced(project.workspace)
         with system_scope():
             audit.record(
                 workspace=project.workspace, action="project.aged", target=project,
@@ -187,6 +189,7 @@ def _shorten(frame: Frame, policy: Policy, now: datetime) -> int:
     found = list(old.order_by("occurred_at", "seq", "id").values_list("pk", "is_error")[:BATCH])
     ids = [pk for pk, _ in found]
     rows.filter(pk__in=ids)._raw_delete(rows.db)
+    forget_events(frame.workspace, ids)
     left = rows.aggregate(first=Min("occurred_at"), last=Max("occurred_at"))
     counters = Frame.unscoped.filter(pk=frame.pk)
     counters.update(
@@ -221,7 +224,7 @@ def _are_days(value: object) -> bool:
     return type(value) is int and 1 <= value <= MOST_DAYS
 
 
-def _pinned() -> Q:
+def pinned() -> Q:
     pinned = Anchor.unscoped.filter(frame=OuterRef("pk"), pinned=True)
     return Q(Exists(pinned)) | Q(retention=KEPT_FRAME)
 

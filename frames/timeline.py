@@ -44,19 +44,32 @@ class Line:
     head: str
     octets: int
     limit: int = HEAD
+    # The head is a preview: all of it is in the object store (frames/large.py).
+    stored: bool = False
 
     @classmethod
     def whole(cls, event: Event, limit: int) -> Line:
-        """An event with all its payload, up to a limit."""
+        """An event with all its payload, up to a limit. Raises blobs.Lost."""
+        text = event.text
         return cls(
             event.pk, event.frame_id, event.seq, event.type, event.occurred_at, event.tool,
-            event.is_error, event.redactions, event.payload[: limit + 1],
-            len(event.payload.encode("utf-8", "replace")), limit,
+            event.is_error, event.redactions, text[: limit + 1],
+            event.stored_octets or len(text.encode("utf-8", "replace")), limit,
+        )  # fmt: skip
+
+    @classmethod
+    def preview(cls, event: Event) -> Line:
+        """An event with as much of its payload as its row has."""
+        return cls(
+            event.pk, event.frame_id, event.seq, event.type, event.occurred_at, event.tool,
+            event.is_error, event.redactions, event.payload[: HEAD + 1],
+            event.stored_octets or len(event.payload.encode("utf-8", "replace")),
+            stored=event.stored_digest is not None,
         )  # fmt: skip
 
     @property
     def cut(self) -> bool:
-        return len(self.head) > self.limit
+        return self.stored or len(self.head) > self.limit
 
     @cached_property
     def data(self) -> Any:
@@ -253,6 +266,6 @@ def lines_of(events: QuerySet[Any]) -> list[Line]:
         head=Substr("payload", 1, HEAD + 1), octets=Octets("payload")
     ).values_list(
         "id", "frame_id", "seq", "type", "occurred_at", "tool", "is_error", "redactions",
-        "head", "octets",
+        "head", "octets", "stored_octets",
     )  # fmt: skip
-    return [Line(*row) for row in values]
+    return [Line(*row[:9], row[10] or row[9], HEAD, row[10] is not None) for row in values]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
 from django.db.models import Sum
-from django.db.models.functions import TruncDate
+from django.db.models.functions import Coalesce, TruncDate
 
 from frames.chart import HEIGHT, SERIES, WIDTH, Chart, Day, Segment, Series, nice
 from frames.models import Activity, Event
@@ -110,7 +110,7 @@ def _bytes(workspace: Workspace, first: date, last: date) -> Amounts:
         .order_by()
         .annotate(day=TruncDate("occurred_at", tzinfo=UTC))
         .values_list("day", "frame__project_id")
-        .annotate(amount=Sum(Octets("payload")))
+        .annotate(amount=Sum(Coalesce("stored_octets", Octets("payload"))))
     )
     return {(day, project_id): amount for day, project_id, amount in counted}
 

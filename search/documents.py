@@ -72,7 +72,7 @@ def of_event(event: Event) -> Document | None:
 
 def telling(event: Event) -> tuple[str, str]:
     """(who speaks, what is said) in an event: messages, errors, commands, file paths."""
-    data = event.data
+    data = event.data_at_hand
     if isinstance(data, str):
         return "", data[:LONGEST]
     if not isinstance(data, dict):

@@ -16,6 +16,7 @@ from django.db import connections
 SCHEDULES: dict[str, tuple[str, int]] = {
     "maintain partitions": ("frames.partitions.make_ahead", 24 * 60),
     "let events age": ("frames.retention.apply_everywhere", 24 * 60),
+    "sweep large payloads": ("frames.sweeping.sweep_everywhere", 24 * 60),
     # Does nothing where BACKUP_TO is not set.
     "back up": ("stackmemory.backup.schedule.back_up_when_due", 60),
     "measure usage": ("frames.usage.measure_all", 60),

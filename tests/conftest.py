@@ -15,6 +15,7 @@ from django.db import connection
 from django.test import Client
 from django.test.client import ClientHandler
 
+from stackmemory.lib.objects import folder
 from stackmemory.lib.tenancy import APP, Scope, as_owner
 from tests.append_only import let_flush_through
 from tests.databases import OwnDatabase
@@ -98,6 +99,7 @@ def quick(settings: Any) -> None:
 @pytest.fixture(autouse=True)
 def files_apart(settings: Any, tmp_path: Any) -> None:
     settings.MEDIA_ROOT = tmp_path / "files"
+    settings.STORAGES = settings.STORAGES | {"objects": folder(str(tmp_path / "objects"))}
 
 
 @pytest.fixture

@@ -114,8 +114,8 @@ def test_of_a_huge_payload_the_beginning_is_read(acme, frame):
     line = timeline.newest(acme, timeline.stretch_of(frame)).lines[0]
     assert line.cut
     assert line.octets == len(json.dumps({"content": story}))
-    assert len(line.head) == timeline.HEAD + 1
-    assert story.startswith(line.data["content"])
+    assert 10_000 < len(line.head) <= timeline.HEAD
+    assert story.startswith(line.data["content"].removesuffix("…"))
 
 
 @pytest.mark.parametrize("text", ["", "x", "1.2", "1.2.3.4", "9e99.1.zz", f"{10**30}.1.{'0' * 32}"])

@@ -14,6 +14,7 @@ from django.contrib.sessions.models import Session
 from django.db import models
 from django.utils import timezone
 
+from stackmemory.lib import blobs
 from stackmemory.lib.row_security import tenant_models
 from stackmemory.lib.tenancy import system_scope
 from workspaces import audit, lifecycle
@@ -42,6 +43,7 @@ def erase(workspace: Workspace) -> str:
             logger.info("erasing %s: %s %s", slug, count, model._meta.label)
     for folder in Path(settings.MEDIA_ROOT).glob(f"*/{workspace.pk}"):
         shutil.rmtree(folder)
+    blobs.forget_workspace(workspace.pk)
     with system_scope():
         audit.record(workspace=workspace, action="workspace.erased", target=workspace)
         audit.erase(Audit.objects.in_workspace(workspace))

@@ -60,6 +60,11 @@ class EventOut(Out):
     raw: bool = Field(description="The payload is no proper JSON and given as the text it is.")
     tool: str
     is_error: bool
+    preview: bool = Field(
+        description="`payload` is a large one’s beginning with its long values cut, as lists give"
+        " it; the event by itself has all of it."
+    )
+    octets: int = Field(description="How many bytes the whole payload takes.")
     redactions: int = Field(description="How many secrets were taken out before it was stored.")
     source_id: str | None
     occurred_at: datetime
@@ -103,7 +108,7 @@ def post_batch(request: HttpRequest) -> HttpResponse:
 @router.get("/frames/{frame}/events", response=Listed[EventOut], summary="Get a frame’s timeline")
 @permits("read")
 def list_events(request: HttpRequest, frame: Path[Ref], paging: Query[TimelinePaging]) -> Any:
-    """The oldest first, unless the newest are asked for."""
+    """The oldest first, unless the newest are asked for. Of a large payload a `preview`."""
     actor = actor_of(request)
     found = find_frame(actor, frame)
     events = Event.objects.in_workspace(actor.workspace).filter(frame=found)
@@ -115,7 +120,7 @@ def list_events(request: HttpRequest, frame: Path[Ref], paging: Query[TimelinePa
     order = ("occurred_at", "seq", "id")
     if paging.newest:
         order = ("-occurred_at", "-seq", "-id")
-    return page(paging, events, order, event_out)
+    return page(paging, events, order, lambda event: event_out(event, whole=False))
 
 
 @router.get("/events/{event}", response=EventOut, summary="Get an event")
@@ -129,13 +134,15 @@ def get_event(request: HttpRequest, event: Path[uuid.UUID]) -> Any:
     return event_out(found)
 
 
-def event_out(event: Event) -> EventOut:
+def event_out(event: Event, *, whole: bool = True) -> EventOut:
+    """As it is given out; `whole` fetches a large payload. Raises blobs.Lost."""
+    text = event.text if whole else event.payload
     raw = False
     payload: Any
     try:
-        payload = load_strict(event.payload)
+        payload = load_strict(text)
     except ValueError:
-        payload, raw = event.payload, True
+        payload, raw = text, True
     return EventOut(
         id=str(event.pk),
         frame=str(event.frame_id),
@@ -144,6 +151,8 @@ def event_out(event: Event) -> EventOut:
         type=event.type,
         payload=payload,
         raw=raw,
+        preview=not whole and event.stored_digest is not None,
+        octets=event.stored_octets or len(event.payload.encode()),
         tool=event.tool,
         is_error=event.is_error,
         redactions=event.redactions,

@@ -208,7 +208,7 @@ def _call_behind(actor: Actor, hook: Hook, prompt: Frame) -> dict[str, str]:
         if isinstance(inputs, Mapping)
     }
     recent = events.order_by("-occurred_at", "-seq", "-id")[:20]
-    for data in (event.data for event in reversed(recent)):
+    for data in (event.data_at_hand for event in reversed(recent)):
         given = data.get("tool_input") if isinstance(data, Mapping) else None
         if not isinstance(given, Mapping) or data.get("tool_use_id") in taken:
             continue

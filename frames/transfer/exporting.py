@@ -12,6 +12,7 @@ from frames.transfer.errors import BadStore
 from frames.transfer.local_schema import Generation
 from frames.transfer.outgoing_run import Outgoing, Progress, Wanted
 from frames.transfer.writing import Writer
+from stackmemory.lib import blobs
 from stackmemory.lib.tenancy import workspace_scope
 from workspaces import audit
 from workspaces.models import Workspace
@@ -45,6 +46,9 @@ def export_stackmemory(
     except OSError as problem:
         _undo(writer, beside)
         raise BadStore(f"{output} cannot be written: {problem.strerror}.") from problem
+    except blobs.Lost as lost:
+        _undo(writer, beside)
+        raise BadStore(lost.message) from lost
     except BaseException:
         _undo(writer, beside)
         raise

@@ -17,6 +17,7 @@ from frames.entries import Entry, entries, entry_of
 from frames.models import Event, Frame
 from frames.payload import WHOLE, clean, pretty
 from frames.views.listing import text_param
+from stackmemory.lib import blobs
 from workspaces.access import requires
 from workspaces.request import WorkspaceRequest
 
@@ -113,13 +114,28 @@ def event(request: WorkspaceRequest, frame_id: uuid.UUID, event_id: uuid.UUID) -
         raise Http404("No such event")
     if "raw" in request.GET:
         return _download(found[event_id])
-    lines = [timeline.Line.whole(found[one], READABLE) for one in wanted if one in found]
+    lines, lost = _lines([found[one] for one in wanted if one in found])
     entry = entry_of(lines[0], lines[1] if len(lines) > 1 else None, WHOLE)
-    context = {"frame": frame, "project": frame.project, "row": Row(at=lines[0].at, entry=entry)}
+    context = {
+        "frame": frame, "project": frame.project, "row": Row(at=lines[0].at, entry=entry),
+        "lost": lost,
+    }  # fmt: skip
     if "part" in request.GET:
         return render(request, "frames/_event_part.html", context)
     context["raw"] = [(line, _raw(line)) for line in lines]
     return render(request, "frames/event.html", context)
+
+
+def _lines(events: Sequence[Event]) -> tuple[list[timeline.Line], str]:
+    """The events whole; where one cannot be had, what its row has of it, and why."""
+    lines, lost = [], ""
+    for event in events:
+        try:
+            lines.append(timeline.Line.whole(event, READABLE))
+        except blobs.Lost as problem:
+            lines.append(timeline.Line.preview(event))
+            lost = problem.message
+    return lines, lost
 
 
 def _uuids(text: str) -> list[uuid.UUID]:
@@ -137,6 +153,9 @@ def _raw(line: timeline.Line) -> str:
 
 
 def _download(found: Event) -> HttpResponse:
-    response = HttpResponse(found.payload, content_type="text/plain; charset=utf-8")
+    try:
+        response = HttpResponse(found.text, content_type="text/plain; charset=utf-8")
+    except blobs.Lost as lost:
+        return HttpResponse(lost.message, status=lost.status, content_type="text/plain")
     response["Content-Disposition"] = f'attachment; filename="event-{found.pk}.json"'
     return response

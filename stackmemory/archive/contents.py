@@ -21,13 +21,16 @@ CONTENTS: dict[str, Mapping[str, Any]] = {
     "frames.Project": {},
     "frames.AgentSession": {},
     "frames.Frame": {"private": Q(visibility="private")},
-    "frames.Event": {},
+    # A large payload is in it whole.
+    "frames.Event": {"never": ("stored_digest", "stored_octets")},
     "frames.EventKey": {},
     "frames.Anchor": {},
     "frames.Task": {},
     "frames.HandOff": {},
     "frames.Revision": {},
     "frames.Activity": {},
+    # What was erased stays so where the workspace goes.
+    "frames.Erased": {},
     "frames.KeptRow": {},
     # Where its files lay, and what passed between here and a browser, is of this machine.
     "frames.Transfer": {"never": ("upload",), "only": Q(kind__in=("import", "mirror"))},
@@ -39,6 +42,7 @@ CONTENTS: dict[str, Mapping[str, Any]] = {
 # Why a table stays behind.
 SECRET = "it opens something: new ones are made where the workspace goes"
 MADE_ANEW = "made anew from what is in the archive"
+IN_EVENTS = "what it says of large payloads, the events of the archive hold whole"
 PASSING = "of passing use only"
 OPERATORS = "what an operator grants and measures on one installation, not the team's own"
 LEFT_OUT: dict[str, str] = {
@@ -47,6 +51,8 @@ LEFT_OUT: dict[str, str] = {
     "workspaces.IdempotencyKey": PASSING,
     "workspaces.News": PASSING,
     "frames.Export": PASSING,
+    "frames.PayloadUse": IN_EVENTS,
+    "frames.StoredPayload": IN_EVENTS,
     "workspaces.Pulse": PASSING,
     "workspaces.History": OPERATORS,
     "workspaces.Spending": OPERATORS,

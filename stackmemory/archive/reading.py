@@ -12,7 +12,8 @@ from typing import Any
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from frames import partitions
+from frames import large, partitions
+from frames.models import Event
 from frames.reach import uuid_or_none
 from frames.signals import changed
 from frames.transfer.reading import parts as in_parts
@@ -116,10 +117,32 @@ class _Importing:
                     later.append((row["id"], tuple(row.get(name) for name in own)))
                     row |= dict.fromkeys(own)
                 values.append([row[name] for name in fields])
-            if len(insert_new(model, fields, values)) != len(values):
+            if self._insert(workspace, model, fields, values) != len(values):
                 raise BadArchive(f"Rows of “{told.name}” are here already.")
             self._tick("writing", len(rows))
         _point(model, own, later)
+
+    def _insert(
+        self, workspace: Workspace, model: Any, fields: list[str], values: list[list[Any]]
+    ) -> int:
+        """How many were new. Large payloads go where this installation keeps them."""
+        stored: dict[int, large.Stored] = {}
+        if model is Event and "payload" in fields:
+            payload = fields.index("payload")
+            stored = large.put_down(workspace.pk, [row[payload] for row in values])
+        if stored:
+            digest, octets = fields.index("stored_digest"), fields.index("stored_octets")
+            for number, found in stored.items():
+                values[number][payload] = found.preview
+                values[number][digest], values[number][octets] = found.digest, found.octets
+        number = len(insert_new(model, fields, values))
+        if stored:
+            key, frame = fields.index("id"), fields.index("frame")
+            large.note_uses(
+                workspace.pk,
+                [(values[n][key], values[n][frame], s.payload_id) for n, s in stored.items()],
+            )
+        return number
 
     def _verify(self, workspace: Workspace, told: list[Told]) -> None:
         of = [(each.part, each.fields) for each in told if each.part is not None]

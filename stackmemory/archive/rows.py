@@ -13,15 +13,18 @@ from django.db.models import Q, TextField
 from django.db.models.functions import Cast
 
 from frames.models import Anchor, Event, Frame, Task
+from frames.models.event import PAYLOADS
 from frames.transfer.reading import events_of, groups
 from frames.transfer.sharing import Share
 from stackmemory.archive.contents import Part, part_named
+from stackmemory.lib import blobs
 from stackmemory.lib.jsontext import OrderedJSONField
 from workspaces.models import User, Workspace
 
 AT_ONCE = 500
 # Rows of these can be megabytes each.
 FEW = {"frames.frame": 50, "frames.keptrow": 100, "frames.transferitem": 100}
+STORED = ("stored_digest", "stored_octets")
 EVENT_ORDER = ("frame_id", "occurred_at", "seq", "id")
 # Kinds of things a Revision or a mark is of, by the word it has for them.
 KINDS: dict[str, type[models.Model]] = {
@@ -74,10 +77,10 @@ class Reader:
         columns = {name: _read_as(part.model, name) for name in fields}
         query = self.query(part)
         if part.model is Event:
-            picked = query.values_list(*EVENT_ORDER, *columns.values())
+            picked = query.values_list(*EVENT_ORDER, *STORED, *columns.values())
             for group in groups(self.frames()):
                 for found in events_of(picked, group, EVENT_ORDER):
-                    yield [self._row(part, fields, values[4:]) for values in found]
+                    yield [self._event(part, fields, values[4:]) for values in found]
             return
         picked, last = query.order_by("pk").values_list("pk", *columns.values()), None
         size = FEW.get(part.name, AT_ONCE)
@@ -88,6 +91,13 @@ class Reader:
             if len(found) < size:
                 return
             last = found[-1][0]
+
+    def _event(self, part: Part, fields: Sequence[str], values: Sequence[Any]) -> Row:
+        digest, octets, *values = values
+        row = self._row(part, fields, values)
+        if digest is not None and "payload" in row:
+            row["payload"] = blobs.get(PAYLOADS, self.workspace.pk, digest, octets)
+        return row
 
     def frames(self) -> list[tuple[UUID, int]]:
         frames = Frame.objects.in_workspace(self.workspace)

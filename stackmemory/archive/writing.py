@@ -19,6 +19,7 @@ from stackmemory.archive.contents import PEOPLE_FIELDS, Part, parts
 from stackmemory.archive.errors import BadArchive
 from stackmemory.archive.hashing import Sum, combined, workspace_row
 from stackmemory.archive.rows import Reader, Row, line, people, plain
+from stackmemory.lib import blobs
 from stackmemory.lib.tenancy import workspace_scope, workspace_snapshot
 from workspaces import audit
 from workspaces.models import User, Workspace
@@ -62,6 +63,8 @@ def export_workspace(
             with workspace_snapshot(workspace.id):
                 manifest = writing.write(made_at)
         partial.rename(output)
+    except blobs.Lost as lost:
+        raise BadArchive(lost.message) from lost
     except OSError as problem:
         raise BadArchive(f"{output} cannot be written: {problem.strerror}.") from problem
     finally:

@@ -151,7 +151,7 @@ def _frames(user: User, workspace: Any, ids: list[Any]) -> list[Row]:
 def _event(event: Event) -> Row:
     return {
         "id": str(event.pk), "frame_id": str(event.frame_id), "type": event.type, "seq": event.seq,
-        "occurred_at": plain(event.occurred_at), "payload": event.payload,
+        "occurred_at": plain(event.occurred_at), "payload": event.text,
     }  # fmt: skip
 
 

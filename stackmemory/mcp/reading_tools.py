@@ -227,6 +227,8 @@ def _one_event(call: Call, given: GetTimeline) -> tuple[Timeline, str]:
     line = timeline.Line.whole(event, LONGEST_EVENT)
     step = Step(id=str(event.frame_id), name=event.frame.name)
     shape = event_shape(line, LONGEST_EVENT)
+    if shape.cut:  # more than an answer holds
+        shape.octets, shape.rest = line.octets, f"GET /api/v1/events/{line.id}"
     words = f"{said_of_event(line)}\n{line.head[:LONGEST_EVENT]}"
     return Timeline(frame=step, events=[shape]), words
 

@@ -75,7 +75,11 @@ class AnchorShape(Shape, kw_only=True):
 
 
 class EventShape(Shape, kw_only=True):
-    """`payload` is the JSON as it was sent, or with `cut` the beginning of its text."""
+    """`payload` is the JSON as it was sent, or with `cut` the beginning of its text.
+
+    Of a large one, which a timeline has a preview of, `octets` says how long it is and `rest` how to
+    get it whole.
+    """
 
     id: str
     frame: str
@@ -85,6 +89,8 @@ class EventShape(Shape, kw_only=True):
     occurred_at: datetime
     payload: Any = None
     cut: bool = False
+    octets: int = 0
+    rest: str = ""
     redactions: int = 0
 
 
@@ -155,7 +161,7 @@ def anchor_shape(anchor: Anchor) -> AnchorShape:
 
 
 def event_shape(line: Line, limit: int) -> EventShape:
-    whole = len(line.head) <= min(limit, line.limit)
+    whole = not line.cut and len(line.head) <= limit
     return EventShape(
         id=str(line.id),
         frame=str(line.frame_id),
@@ -165,6 +171,8 @@ def event_shape(line: Line, limit: int) -> EventShape:
         occurred_at=line.at,
         payload=line.data if whole else line.head[: min(limit, line.limit)],
         cut=not whole,
+        octets=line.octets if line.stored else 0,
+        rest=f"get_timeline(event={line.id})" if line.stored else "",
         redactions=line.redactions,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -42,6 +43,7 @@ def make_team(slug: str, folder: Path) -> Workspace:
     store = Store(folder / f"{slug}.db", A)
     frame_id = store.frame(name="Imported", inputs='{"b": 1.10, "a": 1e-7}')
     store.event(frame_id, payload='{ "odd" : [1,2] }')
+    store.event(frame_id, payload=json.dumps({"large": "é\n" * 40_000}))
     store.anchor(frame_id, text="Naïve 🐛 </script>", metadata="[1]")
     store.add("frames", frame_id=None, name="no id", created_at=1)
     store.context("readme_1", type="readme")
@@ -82,7 +84,7 @@ def make_team(slug: str, folder: Path) -> Workspace:
         user=ann.user, useful=True,
     )  # fmt: skip
     assert KeptRow.objects.in_workspace(workspace).exists()
-    assert Event.objects.in_workspace(workspace).count() == 10
+    assert Event.objects.in_workspace(workspace).count() == 11
     Transfer.objects.in_workspace(workspace).update(
         upload="imports/x", beat_at=timezone.now() - timedelta(hours=1)
     )

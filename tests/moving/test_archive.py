@@ -113,7 +113,7 @@ def test_it_is_of_one_moment(tmp_path):
     assert written
     assert "Late" not in parts_of(path)["rows/frames.frame.jsonl"]
     purge(team)
-    assert import_workspace(path=path)["rows"]["frames.event"] == 10
+    assert import_workspace(path=path)["rows"]["frames.event"] == 11
 
 
 def test_no_secret_is_in_it(team, archive, alice):
@@ -162,7 +162,7 @@ def test_private_frames_may_stay_behind(team, tmp_path):
     export_workspace(workspace=team, output=path, private=False)
     content = parts_of(path)
     assert not [name for name, text in content.items() if "Secret" in text and "note" not in text]
-    assert len(content["rows/frames.event.jsonl"].splitlines()) == 7
+    assert len(content["rows/frames.event.jsonl"].splitlines()) == 8
     assert str(secret.pk) not in "".join(content.values())
     purge(team)
     import_workspace(path=path)
@@ -354,7 +354,7 @@ def test_the_commands(team, tmp_path, capsys, as_application):
     with as_application():
         call_command("import_workspace", path, "--as", "renamed")
     assert said["workspace_hash"] in capsys.readouterr().out
-    assert Event.objects.in_workspace(Workspace.objects.get(slug="renamed")).count() == 10
+    assert Event.objects.in_workspace(Workspace.objects.get(slug="renamed")).count() == 11
     for wrong in (("export_workspace", "no", "--output", "x"), ("import_workspace", "nowhere.zip")):
         with pytest.raises(SystemExit):
             call_command(*wrong)

@@ -91,6 +91,10 @@ def test_ten_teams_move_and_everything_works_there(trial, production, tmp_path):
     shutil.copy(empty, back)
     again = copy_database(source=production, target=f"sqlite:///{back}")
     assert again["tables"] == report["tables"]
+    # Objects lie beside the database, and are taken along as docs/moving.md says.
+    home = Path(source.removeprefix("sqlite:///")).parent
+    shutil.copytree(home / "var" / "objects", tmp_path / "var" / "objects")
+    OwnDatabase(production).run(tmp_path, "manage.py", "verify_payloads")
     said = json.loads(OwnDatabase(production).run(tmp_path, "-c", ASK.replace("KEY", known["key"])))
     expected = {slug: sum_ for slug, sum_ in known["hashes"].items() if slug != "team-0"}
     assert said["hashes"] == expected

@@ -10,7 +10,7 @@ from frames.transfer.draft import Draft, altered, leftover, with_leftover
 from frames.transfer.values import Row, js, milliseconds
 
 # Source columns and the fields that show them.
-SHOWN_AS = {"seq": "seq", "event_type": "type", "payload": "payload", "ts": "occurred_at"}
+SHOWN_AS = {"seq": "seq", "event_type": "type", "payload": "text", "ts": "occurred_at"}
 
 
 def event_fields(
@@ -68,7 +68,7 @@ def event_row(event: Event) -> Row:
         "frame_id": event.frame.source_id,
         "seq": event.seq,
         "event_type": event.type,
-        "payload": event.payload,
+        "payload": event.text,
         "ts": milliseconds(event.occurred_at),
     }
     return with_leftover(rebuilt, event.source)
@@ -80,7 +80,8 @@ def hidden(event: Event, row: Row) -> list[str]:
     def fields() -> dict[str, Any]:
         # An event without a time was given its frame's, which may have changed since.
         at = event.occurred_at
-        return event_fields(Draft(row, event.created_at), fallback=at, frame_id="", run_id=None)
+        told = event_fields(Draft(row, event.created_at), fallback=at, frame_id="", run_id=None)
+        return told | {"text": told["payload"]}
 
     return altered(event, fields, SHOWN_AS)
 
