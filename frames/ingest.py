@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from django.utils import timezone
 
 from frames import large
+from frames.cold import late
 from frames.models import Activity, Event, Frame
 from stackmemory.lib.bulk import add_up, fold, insert_new
 from stackmemory.lib.uuid7 import Derivation
@@ -74,6 +75,7 @@ def append_events(*, workspace: Workspace, rows: Sequence[NewEvent]) -> set[uuid
     making the months (`partitions.ensure`), before that transaction begins.
     """
     now = timezone.now()
+    rows = late.not_archived(workspace.id, rows)
     values = [
         (
             row.id, workspace.id, row.frame_id, row.session_id, row.seq, row.type,

@@ -17,6 +17,8 @@ SCHEDULES: dict[str, tuple[str, int]] = {
     "maintain partitions": ("frames.partitions.make_ahead", 24 * 60),
     "let events age": ("frames.retention.apply_everywhere", 24 * 60),
     "sweep large payloads": ("frames.sweeping.sweep_everywhere", 24 * 60),
+    # Where COLD_STORAGE is off, it only ends what was begun.
+    "move old events out": ("frames.cold.moving.archive_everywhere", 24 * 60),
     # Does nothing where BACKUP_TO is not set.
     "back up": ("stackmemory.backup.schedule.back_up_when_due", 60),
     "measure usage": ("frames.usage.measure_all", 60),

@@ -307,6 +307,8 @@ STORAGES = {
 WHITENOISE_USE_FINDERS = not PRODUCTION
 # A payload of an event that takes more lies in the object store, and its row has a preview.
 LARGE_PAYLOAD_BYTES = env.int("LARGE_PAYLOAD_BYTES", default=64 * 1024)
+# Whether months of events long past leave for the object store: on, off, or where it is a bucket.
+COLD_STORAGE = env.str("COLD_STORAGE", default="auto")
 IMPORT_MAX_BYTES = env.int("IMPORT_MAX_BYTES", default=2 * 1024**3)
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
 

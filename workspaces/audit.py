@@ -50,6 +50,11 @@ ACTIONS = {
     "project.created": "Project created",
     "project.settings": "Project settings changed",
     "project.aged": "Events deleted by age",
+    "project.archived": "Events moved to cold storage",
+    "project.restored": "Events brought back from cold storage",
+    "frame.erased": "Frame erased",
+    "session.erased": "Session erased",
+    "person.erased": "Person erased",
     "operator.changed": "Changed by an operator",
 }
 

@@ -1,5 +1,6 @@
 from frames.models.activity import Activity
 from frames.models.anchor import Anchor
+from frames.models.archived_period import ArchivedPeriod
 from frames.models.erased import Erased
 from frames.models.event import Event
 from frames.models.event_key import EventKey
@@ -18,6 +19,7 @@ __all__ = [
     "Activity",
     "AgentSession",
     "Anchor",
+    "ArchivedPeriod",
     "Erased",
     "Event",
     "EventKey",

@@ -86,6 +86,8 @@ class Frame(TenantModel):
     child_count = models.PositiveIntegerField(default=0)
     first_event_at = models.DateTimeField(null=True, blank=True)
     last_event_at = models.DateTimeField(null=True, blank=True)
+    # How many of its events are in cold storage (frames/cold/); the others are in the table.
+    cold_count = models.PositiveIntegerField(default=0, db_default=0)
     # Where the row came from (docs/importing.md): the client's id, the id its project had there,
     # and whatever of the source row the columns above cannot say.
     source_id = models.TextField(null=True, blank=True)

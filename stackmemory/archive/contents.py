@@ -20,7 +20,8 @@ CONTENTS: dict[str, Mapping[str, Any]] = {
     "workspaces.Usage": {},
     "frames.Project": {},
     "frames.AgentSession": {},
-    "frames.Frame": {"private": Q(visibility="private")},
+    # Where its events lie is of one installation.
+    "frames.Frame": {"private": Q(visibility="private"), "never": ("cold_count",)},
     # A large payload is in it whole.
     "frames.Event": {"never": ("stored_digest", "stored_octets")},
     "frames.EventKey": {},
@@ -44,6 +45,7 @@ SECRET = "it opens something: new ones are made where the workspace goes"
 MADE_ANEW = "made anew from what is in the archive"
 IN_EVENTS = "what it says of large payloads, the events of the archive hold whole"
 PASSING = "of passing use only"
+COLD = "its events are in the archive, as any others"
 OPERATORS = "what an operator grants and measures on one installation, not the team's own"
 LEFT_OUT: dict[str, str] = {
     "workspaces.ApiKey": SECRET,
@@ -51,6 +53,7 @@ LEFT_OUT: dict[str, str] = {
     "workspaces.IdempotencyKey": PASSING,
     "workspaces.News": PASSING,
     "frames.Export": PASSING,
+    "frames.ArchivedPeriod": COLD,
     "frames.PayloadUse": IN_EVENTS,
     "frames.StoredPayload": IN_EVENTS,
     "workspaces.Pulse": PASSING,

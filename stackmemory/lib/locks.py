@@ -17,6 +17,13 @@ def transaction_lock(name: str) -> None:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_key(name)])
 
 
+def shared_transaction_lock(name: str) -> None:
+    """As transaction_lock(), but many may hold it at once; it keeps out only who wants it alone."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock_shared(%s)", [_key(name)])
+
+
 def try_transaction_lock(name: str) -> bool:
     """Take the lock of this name until our transaction ends; False if another one holds it.
 
