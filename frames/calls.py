@@ -20,6 +20,7 @@ from frames.scoring import Weights, frame_score
 from frames.signals import changed
 from frames.summarising import ask_for_summaries
 from frames.telling import tell_frames
+from frames.tombstones import WasErased, run_name, was_erased
 from stackmemory.lib.refusal import Conflict, Forbidden, Refusal
 from stackmemory.lib.uuid7 import uuid7
 from workspaces import news
@@ -54,12 +55,21 @@ def open_session(
         session.save(force_insert=True)
         news.tell(actor.workspace.pk, "session", "began", [session.pk], project=project.pk)
         return session, True
-    session, made = AgentSession.unscoped.get_or_create(
-        workspace=actor.workspace,
-        project=project,
-        source_id=source_id,
-        defaults={"user": actor.user, "started_at": now, "last_seen_at": now, **fields},
+    session = (
+        AgentSession.objects.in_workspace(actor.workspace)
+        .filter(project=project, source_id=source_id)
+        .first()
     )
+    made = False
+    if session is None:
+        if was_erased(actor.workspace, "session", run_name(project.pk, source_id)):
+            raise WasErased("session", field="source_id")
+        session, made = AgentSession.unscoped.get_or_create(
+            workspace=actor.workspace,
+            project=project,
+            source_id=source_id,
+            defaults={"user": actor.user, "started_at": now, "last_seen_at": now, **fields},
+        )
     if not made:
         known = {name: value for name, value in fields.items() if value}
         known |= {"last_seen_at": max(now, session.last_seen_at), "ended_at": None}
@@ -124,6 +134,8 @@ def start_frame(
         known = frames_of(actor).filter(source_id=source_id).first()
         if known is not None:
             return known, False
+        if was_erased(actor.workspace, "frame", source_id):
+            raise WasErased("frame", field="source_id")
     if not name.strip():
         raise Refusal("invalid", "A frame needs a name.", field="name")
     if not type.strip():

@@ -18,6 +18,7 @@ from frames.views.timeline import asked_time
 from search.context.compile import USUAL, bundles_of, compile_context, find_bundle, items_of
 from search.context.marking import mark, marks_by
 from search.context.pack import SECTIONS
+from search.erasing import TAKEN_OUT
 from search.models import ContextBundle
 from stackmemory.lib.refusal import NotFound, Refusal
 from workspaces.access import may, requires
@@ -139,11 +140,8 @@ def _bundle(request: WorkspaceRequest, bundle_id: uuid.UUID) -> ContextBundle:
 
 def _place(request: WorkspaceRequest, item: Any) -> str:
     """The page of the thing itself; that of an anchor or event is not known without asking."""
-    return (
-        Frame(pk=item.id, workspace=request.workspace).get_absolute_url()
-        if item.kind == "frame"
-        else ""
-    )
+    is_there = item.kind == "frame" and item.title != TAKEN_OUT
+    return Frame(pk=item.id, workspace=request.workspace).get_absolute_url() if is_there else ""
 
 
 def _number(text: str) -> int:

@@ -33,6 +33,7 @@ from search import context_api as context
 from stackmemory import hooks, openapi
 from stackmemory.answers import refused
 from stackmemory.api_docs import DocsPage
+from stackmemory.erasing import api as erasing
 from stackmemory.exports import api as exporting
 from stackmemory.gate import gated, rendered
 from stackmemory.lib.plainjson import load_strict
@@ -89,6 +90,7 @@ for router in (
     members.router,
     keys.router,
     exporting.router,
+    erasing.router,
     hooks.router,
     live.router,
     backfill.router,

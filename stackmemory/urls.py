@@ -27,6 +27,7 @@ urlpatterns = [
     path("", include("workspaces.urls")),
     path("w/<slug:workspace_slug>/stream", page_stream, name="stream"),
     path("w/<slug:workspace_slug>/", include("stackmemory.exports.urls")),
+    path("w/<slug:workspace_slug>/", include("stackmemory.erasing.urls")),
     path("w/<slug:workspace_slug>/", include("frames.urls")),
     path("w/<slug:workspace_slug>/", include("search.urls")),
 ]

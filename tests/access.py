@@ -78,6 +78,9 @@ ROUTES: dict[str, dict[str, str]] = {
     "exports-progress": get("export"),
     "export-file": get("own"),
     "export-cancellation": post("own"),
+    # stackmemory/erasing: of one's own private frames and runs members, too
+    "frame-erasure": both("erase", "erase"),
+    "session-erasure": both("erase", "erase"),
     # frames/urls.py
     "frames:redaction": both("settings", "settings"),
     "frames:home": get("read"),

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 
 VIEW = frozenset({"read"})
 MEMBER = VIEW | {"write"}
-ADMIN = MEMBER | {"import", "members", "keys", "settings", "audit", "export"}
+ADMIN = MEMBER | {"import", "members", "keys", "settings", "audit", "export", "erase"}
 OWNER = ADMIN | {"owners", "delete", "transfer", "archive"}
 
 PERMISSIONS: dict[str, frozenset[str]] = {

@@ -8,12 +8,15 @@ it meanwhile is told to come back. A killed process leaves neither lock nor row.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from django.db.models import Q
 from django.utils import timezone
 
 from stackmemory.lib.locks import try_transaction_lock
@@ -105,6 +108,17 @@ def keep(named: Named, status: int, body: str) -> None:
 def _rows(named: Named) -> Any:
     rows = IdempotencyKey.objects.in_workspace(named.workspace)
     return rows.filter(api_key_id=named.api_key_id, name=named.name)
+
+
+def forget_answers(workspace: Workspace, ids: Sequence[str]) -> None:
+    """Of things of these ids, which were erased: repetitions are told so, and not done anew."""
+    body = {"error": {"code": "erased", "message": "What this made was erased here."}}
+    rows = IdempotencyKey.objects.in_workspace(workspace)
+    for start in range(0, len(ids), 50):
+        said = Q()
+        for each in ids[start : start + 50]:
+            said |= Q(body__contains=each)
+        rows.filter(said).update(status=410, body=json.dumps(body))
 
 
 def forget() -> int:

@@ -24,6 +24,7 @@ from frames.capture.keeping import CLIENT, LONGEST_INPUT, Sent
 from frames.models import AgentSession, Event, Frame
 from frames.reach import frames_of, sessions_of
 from frames.signals import told_at_the_end
+from frames.tombstones import WasErased
 from workspaces.actor import Actor
 
 MOST_REPORTS = 2_000
@@ -52,7 +53,11 @@ def backfill(*, actor: Actor, sent: Sent, reports: Sequence[Report]) -> list[Ans
     if not reports:
         return []
     with told_at_the_end(actor.workspace):
-        return _Past(actor, sent, reports).keep()
+        try:
+            past = _Past(actor, sent, reports)
+        except WasErased as erased:
+            return [rejected(erased.code, erased.message) for _ in reports]
+        return past.keep()
 
 
 class _Past:
@@ -79,7 +84,11 @@ class _Past:
 
     def _keep(self, number: int, report: Report) -> None:
         hook, at = report.hook, report.at
-        frame = self._place(hook, at)
+        try:
+            frame = self._place(hook, at)
+        except WasErased as erased:
+            self.answers[number] = rejected(erased.code, erased.message)
+            return
         identity = cc.source_id(hook, report.delivery[:90] + TOLD)
         if (known := self._captured(frame, hook, identity)) is not None:
             self.answers[number] = Answer("duplicate", known)

@@ -25,6 +25,7 @@ from frames.incoming import text_in
 from frames.models import AgentSession, Event, Frame, Project
 from frames.projecting import create_project
 from frames.reach import find_project, frames_of, sessions_of
+from frames.tombstones import WasErased
 from stackmemory.lib.refusal import Refusal
 from workspaces.actor import Actor
 
@@ -57,16 +58,20 @@ class Kept:
 def keep(*, actor: Actor, hook: Hook, sent: Sent) -> Kept:
     """Append the hook's event to the frame it belongs to, and move frames as it says, once.
 
-    The transaction is the caller's. A repetition changes nothing. Raises Refusal.
+    The transaction is the caller's. A repetition changes nothing, and neither does what goes on in
+    a session or frame that was erased. Raises Refusal.
     """
     actor.require("write")
     identity = cc.source_id(hook, sent.delivery)
     if was_appended(actor, identity):
         return Kept(created=False)
     at = _sane(sent.at)
-    session, seen_before = _session(actor, hook, sent, at)
-    root = _root(actor, hook, session, at)
-    frame = _place(actor, hook, session, root, at)
+    try:
+        session, seen_before = _session(actor, hook, sent, at)
+        root = _root(actor, hook, session, at)
+        frame = _place(actor, hook, session, root, at)
+    except WasErased:  # nothing to be mended by whoever sends it
+        return Kept(created=False)
     answer = append_batch(
         actor=actor,
         events=[

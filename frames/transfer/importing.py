@@ -154,7 +154,7 @@ def _import_database(
         stacks = Stacks(run, source, plan, projects)
     stacks.import_frames()
     Timeline(run, source, stacks).import_events()
-    keeper = Keeper(run, source, projects.main)
+    keeper = Keeper(run, source, projects.main, stacks.gone)
     remembering = Remembering(run, source, stacks, keeper)
     remembering.import_anchors()
     remembering.import_contexts()

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from frames.models import KeptRow, Project
+from frames.transfer.gone import Gone
 from frames.transfer.rows import kept
 from frames.transfer.run import Run, chunks
 from frames.transfer.source import Source
@@ -22,8 +23,8 @@ Named = tuple[str, Row]
 class Keeper:
     """Keeps rows of one store under its main project."""
 
-    def __init__(self, run: Run, source: Source, main: Project) -> None:
-        self.run, self.source, self.main = run, source, main
+    def __init__(self, run: Run, source: Source, main: Project, gone: Gone) -> None:
+        self.run, self.source, self.main, self.gone = run, source, main, gone
 
     def import_table(self, table: str, kind: str) -> None:
         """`kind` is the line of the report that its rows count under."""
@@ -72,7 +73,13 @@ class Keeper:
 
     def keep(self, kind: str, rows: list[Named], table: str) -> None:
         """Write KeptRows, skipping equal ones and reporting different ones as conflicts."""
-        run, table = self.run, kept.label(table)
+        run, gone = self.run, [item for item in rows if self.gone.has_row(table, item[1])]
+        if gone:
+            names = {name for name, _ in gone}
+            rows = [item for item in rows if item[0] not in names]
+            run.count(kind, "read", len(gone))
+            run.count(kind, "erased", len(gone))
+        table = kept.label(table)
         query = KeptRow.objects.in_workspace(run.workspace).filter(
             project_id=self.main.id, table=table, source_id__in=[name for name, _ in rows]
         )

@@ -104,6 +104,9 @@ class Remembering:
                 run.count(table, "set_aside")
                 run.set_aside(label, f"row {position}", "no_id", row)
                 continue
+            if self.stacks.gone.has_anchor(origin, name, row):
+                run.count(table, "erased")
+                continue
             if position in self.twins:
                 first = self.twins[position]
                 self._twice(table, label, name, row, rows.get(first) or self._row(table, first))

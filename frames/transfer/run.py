@@ -21,6 +21,7 @@ from workspaces.models import Workspace
 
 TEXTS = (str, bytes)
 TABLES = ("frames", "events", "anchors", "contexts", "tasks", "traces", "tool_calls", "other")
+# And "erased", where some were: rows of what was erased here, which are not taken again.
 COUNTS = ("read", "imported", "updated", "existing", "conflict", "set_aside")
 Progress = Callable[["Run"], None]
 
@@ -96,7 +97,7 @@ class Run:
             self.on_progress(self)
 
     def count(self, table: str, outcome: str, number: int = 1) -> None:
-        self.tables[table][outcome] += number
+        self.tables[table][outcome] = self.tables[table].get(outcome, 0) + number
 
     def note(self, table: str, source_id: str, draft: Draft | list[str]) -> None:
         """Count and list what was adjusted in one row."""

@@ -15,6 +15,7 @@ from django.db.models.functions import Coalesce
 from frames.ingest import count_activity
 from frames.models import Anchor, Frame, Project
 from frames.transfer.draft import Draft
+from frames.transfer.gone import Gone
 from frames.transfer.history import edited_ids, replace
 from frames.transfer.plan import Node, Plan
 from frames.transfer.projects import Projects
@@ -48,6 +49,8 @@ class Stacks:
         self.places: dict[str, Place] = {}
         for part in _parts(list(plan.nodes)):
             self._find(part)
+        self.gone = Gone(run.workspace, source, plan, projects)
+        self.gone.settle(self.places)
         runs = {node.run_id for node in plan.order if node.run_id is not None}
         self.sessions = Sessions(run, runs)
 
@@ -80,12 +83,18 @@ class Stacks:
         run = self.run
         run.count("frames", "read", len(batch))
         there = self._there(batch)
+        gone = {n.frame_id for n, _ in batch if n.frame_id in self.gone.frames and n.frame_id}
+        if run.writes and gone:  # with what hung below it and came only later
+            self.gone.tombstones.add("frame", gone)
         edited = edited_ids(run, [frame.id for frame in there.values()])
         new: list[Frame] = []
         for node, row in batch:
             if node.frame_id is None:
                 run.count("frames", "set_aside")
                 run.set_aside("frames", f"row {node.position}", "no_id", row)
+                continue
+            if node.frame_id in self.gone.frames:
+                run.count("frames", "erased")
                 continue
             if first := self.plan.twin_of(node):
                 self._twice(node.frame_id, row, self.source.row("frames", first.position))

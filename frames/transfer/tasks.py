@@ -123,6 +123,9 @@ class Tasks:
                 run.count("tasks", "set_aside")
                 run.set_aside("tasks", f"row {position}", "no_id", packable(row))
                 continue
+            if self.stacks.gone.has_task(name, row):
+                run.count("tasks", "erased")
+                continue
             if self._is_twin(name, position, row):
                 continue
             fields = self._fields(draft)

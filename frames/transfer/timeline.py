@@ -112,9 +112,15 @@ class Timeline:
     def _write(self, parcels: list[Parcel]) -> None:
         run = self.run
         run.count("events", "read", len(parcels))
+        gone = self.stacks.gone
         arrivals: dict[uuid.UUID, Arrival] = {}
         for parcel in parcels:
-            if parcel.source_id is None:
+            place = self.stacks.places.get(parcel.frame_id)
+            if gone.has_frame(parcel.frame_id) or (
+                place is not None and gone.has_run(place.project_id, parcel.run_id)
+            ):
+                run.count("events", "erased")
+            elif parcel.source_id is None:
                 run.count("events", "set_aside")
                 run.set_aside("events", f"row {parcel.position}", "no_id", parcel.row)
             elif parcel.first is not None:

@@ -12,11 +12,14 @@ from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
 
-from frames.models import Revision, TransferItem
+from frames.models import Anchor, Revision, TransferItem
 from frames.transfer.comparing import Comparison, Pair
 from frames.transfer.failing import in_a_sentence
+from frames.transfer.gone import Gone
 from frames.transfer.locate import locate
 from frames.transfer.opening import open_store
+from frames.transfer.plan import make_plan
+from frames.transfer.remembering import DECISIONS
 from frames.transfer.rows import kept
 from frames.transfer.run import TABLES, conflict_name
 from frames.transfer.values import digest, pack_row
@@ -24,6 +27,11 @@ from stackmemory.lib.tenancy import workspace_scope
 from workspaces.models import Workspace
 
 NAMED = 100
+ORIGINS = {
+    "anchors": Anchor.Origin.ANCHOR,
+    "contexts": Anchor.Origin.CONTEXT,
+    DECISIONS: Anchor.Origin.SESSION_DECISION,
+}
 COUNTS = ("read", "same", "changed", "conflict", "set_aside", "differs", "missing")
 
 
@@ -64,7 +72,7 @@ def verify_import(*, workspace: Workspace, path: Path) -> dict[str, Any]:
 
     The report's status is "ok" when every source row is here as it is there: in its own row, in
     an earlier revision of one that people have since changed (`changed`), or kept beside as a
-    conflict or set aside. Otherwise it is "differs" and the rows are named. Raises BadStore like
+    conflict or set aside; or is of something that was erased here (`erased`). Otherwise it is "differs" and the rows are named. Raises BadStore like
     the import.
     """
     with in_a_sentence(), ExitStack() as stack:
@@ -74,8 +82,10 @@ def verify_import(*, workspace: Workspace, path: Path) -> dict[str, Any]:
             judge = _Judge(workspace)
             for number, source in enumerate(sources):
                 comparison = Comparison(workspace, source, store if number == 0 else None)
+                gone = Gone(workspace, source, make_plan(source))
+                gone.settle(())
                 for kind, pairs in comparison.pairs():
-                    judge.judge(judge.verdicts[kind], pairs)
+                    judge.judge(judge.verdicts[kind], pairs, gone)
     bad = any(v.counts["differs"] or v.counts["missing"] for v in judge.verdicts.values())
     return {
         "status": "differs" if bad else "ok",
@@ -89,14 +99,18 @@ class _Judge:
         self.workspace = workspace
         self.verdicts = {table: Verdict() for table in TABLES}
 
-    def judge(self, verdict: Verdict, pairs: list[Pair]) -> None:
+    def judge(self, verdict: Verdict, pairs: list[Pair], gone: Gone) -> None:
         beside = self._kept_beside([pair for pair in pairs if not pair.is_same])
         for pair in pairs:
             outcome = self._outcome(pair, beside)
+            if outcome == "missing" and _was_erased(pair, gone):
+                outcome = "erased"
             expected = digest(pair.row)
             verdict.counts["read"] += 1
-            verdict.counts[outcome] += 1
+            verdict.counts[outcome] = verdict.counts.get(outcome, 0) + 1
             verdict.theirs.update(expected.encode())
+            if outcome == "erased":
+                continue
             if outcome not in ("differs", "missing"):
                 verdict.ours.update(expected.encode())
                 continue
@@ -139,6 +153,17 @@ class _Judge:
             if pair.again(past).is_same:
                 return True
         return False
+
+
+def _was_erased(pair: Pair, gone: Gone) -> bool:
+    name, row = pair.name or "", pair.row
+    if pair.table == "frames":
+        return gone.has_frame(name)
+    if pair.table == "tasks":
+        return gone.has_task(name, row)
+    if (origin := ORIGINS.get(pair.table)) and gone.has_anchor(origin, name, row):
+        return True
+    return gone.has_row(pair.table, row)
 
 
 def _set(row: Any, name: str, value: Any) -> None:

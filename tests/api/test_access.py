@@ -52,6 +52,8 @@ BODIES: dict[str, Any] = {
     "POST /imports": {"name": "x", "store": "context.db", "size": 9, "sha256": "0" * 64},
     "POST /hooks/claude-code/past": {"reports": []},
     "POST /exports": {"format": "store"},
+    "POST /frames/{frame}/erasure": {"confirm": "erase"},
+    "POST /sessions/{session}/erasure": {"confirm": "erase"},
     "POST /hooks/claude-code": {"hook_event_name": "Stop", "session_id": "s"},
 }
 

@@ -1,0 +1,145 @@
+"""What search and contexts know of erased frames: found, and taken out.
+
+A context that quoted something keeps its place in history, with the quotation taken out and its item
+marked. Its `hash` stays that of what was given, which nobody can compute again from what is left.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from django.db.models import Q
+
+from frames.erasing.doomed import Doomed
+from frames.models import Anchor, Event, Task
+from frames.transfer.reading import parts
+from search.backends import backend
+from search.models import ContextBundle, ContextMark, Document, Embedding, Word
+from search.words import WORD
+from stackmemory.lib.tenancy import system_scope, workspace_scope
+from workspaces.models import Workspace
+
+AT_ONCE = 500
+TAKEN_OUT = "(erased)"
+Item = dict[str, Any]
+
+
+def quoting(doomed: Doomed) -> int:
+    """How many contexts quote something of what would go."""
+    return sum(1 for _ in _quoting(doomed))
+
+
+def forget(doomed: Doomed) -> int:
+    """Take it out of search and of contexts, before its rows go; how many contexts quoted it."""
+    workspace, redacted = doomed.workspace, 0
+    with system_scope():
+        for bundle, ids in list(_quoting(doomed)):
+            redact(bundle, ids)
+            redacted += 1
+        words: set[str] = set()
+        for ids_of in parts(list(doomed.frames), AT_ONCE):
+            objects = [*ids_of, *_hanging(workspace, ids_of)]
+            of_frames = Q(frame__in=ids_of) | Q(object_id__in=objects)
+            rows = Document.unscoped.filter(of_frames, workspace=workspace)
+            while found := list(rows.values_list("pk", "terms")[:AT_ONCE]):
+                pks = [pk for pk, _ in found]
+                words |= {word for _, terms in found for word in terms if WORD.fullmatch(word)}
+                Embedding.unscoped.filter(workspace=workspace, document__in=pks).delete()
+                rows.filter(pk__in=pks).delete()
+            ContextMark.unscoped.filter(workspace=workspace, object_id__in=objects).delete()
+        if doomed.session is not None:
+            given = ContextBundle.unscoped.filter(workspace=workspace, session=doomed.session)
+            given.delete()
+    with workspace_scope(workspace.pk):  # which the counting goes by
+        _forget_words(workspace, words)
+    return redacted
+
+
+def redact(bundle: ContextBundle, ids: set[str]) -> None:
+    """Take the text of these items out of a bundle."""
+
+    def gone(item: Item) -> bool:
+        return item["id"] in ids
+
+    bundle.text = rewritten(bundle.text, bundle.items, lambda item, text: TAKEN_OUT, gone)
+    for item in bundle.items:
+        if gone(item):
+            item |= {"title": TAKEN_OUT, "reason": "", "erased": True}
+    ContextBundle.unscoped.filter(pk=bundle.pk).update(text=bundle.text, items=bundle.items)
+
+
+def rewritten(
+    text: str,
+    items: Sequence[Item],
+    by: Callable[[Item, str], str],
+    which: Callable[[Item], bool] = lambda item: True,
+) -> str:
+    """The text with what stands for these items said otherwise; their places are set anew."""
+    pieces: list[str] = []
+    at = length = 0
+    for item in sorted(items, key=lambda item: int(item["from"])):
+        start, end = item["from"], item["to"]
+        said = text[start:end]
+        said = by(item, said) if which(item) else said
+        pieces += [text[at:start], said]
+        length += start - at
+        item["from"], item["to"] = length, length + len(said)
+        at, length = end, length + len(said)
+    return "".join([*pieces, text[at:]])
+
+
+def _quoting(doomed: Doomed) -> Iterator[tuple[ContextBundle, set[str]]]:
+    """Bundles that quote something of it, and by which ids. Read in their order, some at a time."""
+    workspace = doomed.workspace
+    frames = set(map(str, doomed.frames))
+    if doomed.since is None:
+        return
+    bundles = ContextBundle.objects.in_workspace(workspace).filter(created_at__gte=doomed.since)
+    if doomed.session is not None:
+        bundles = bundles.exclude(session=doomed.session)
+    last: uuid.UUID | None = None
+    while True:
+        rows = list((bundles.filter(pk__gt=last) if last else bundles).order_by("pk")[:200])
+        asked = {
+            kind: {uuid.UUID(i["id"]) for row in rows for i in row.items if i["kind"] == kind}
+            for kind in ("anchor", "task", "event")
+        }
+        theirs = frames | _theirs(doomed, asked)
+        for row in rows:
+            ids = {
+                item["id"]
+                for item in row.items
+                if item["id"] in theirs and item["section"] != "pointers" and "erased" not in item
+            }
+            if ids:
+                yield row, ids
+        if len(rows) < 200:
+            return
+        last = rows[-1].pk
+
+
+def _theirs(doomed: Doomed, asked: dict[str, set[uuid.UUID]]) -> set[str]:
+    """Those of the things asked for that hang on frames that go."""
+    going, found = set(doomed.frames), set()
+    for kind, model in (("anchor", Anchor), ("task", Task), ("event", Event)):
+        if asked[kind]:
+            rows = model.objects.in_workspace(doomed.workspace).filter(pk__in=asked[kind])
+            pairs = rows.values_list("pk", "frame_id")
+            found |= {str(pk) for pk, frame in pairs if frame in going}
+    return found
+
+
+def _hanging(workspace: Workspace, frames: Sequence[uuid.UUID]) -> list[uuid.UUID]:
+    anchors = Anchor.objects.in_workspace(workspace).filter(frame__in=frames)
+    tasks = Task.objects.in_workspace(workspace).filter(frame__in=frames)
+    return [*anchors.values_list("pk", flat=True), *tasks.values_list("pk", flat=True)]
+
+
+def _forget_words(workspace: Workspace, words: Iterable[str]) -> None:
+    """Words that no document holds any more: one may be a name, or a secret."""
+    for some in parts(sorted(words), 100):
+        counts, _ = backend().word_counts(workspace, some, None, 1, with_total=False)
+        gone = [word for word in some if not counts.get(word)]
+        Word.unscoped.filter(workspace=workspace, text__in=gone).delete()

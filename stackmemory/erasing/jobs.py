@@ -1,0 +1,39 @@
+"""What workers do: handed ids alone, harmless when done twice."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db.models import Q
+
+from frames.erasing.doomed import doomed_frames
+from frames.models import AgentSession, Frame
+from frames.sweeping import forget_unreferenced
+from stackmemory.erasing.doing import take_in_steps
+from stackmemory.lib.tenancy import workspace_scope
+from workspaces.models import Workspace
+
+
+def erase(workspace_id: str, kind: str, thing_id: str, person_id: str, team: str) -> None:
+    """Go on with what was asked for: what that person was allowed when they asked."""
+    workspace = Workspace.objects.get(pk=workspace_id)
+    free = Q(visibility=Frame.Visibility.TEAM) if team else Q(pk__in=())
+    if person_id:
+        free |= Q(visibility=Frame.Visibility.PRIVATE, owner=UUID(person_id))
+    with workspace_scope(workspace.pk):
+        frames = Frame.objects.in_workspace(workspace)
+        session = None
+        if kind == "session":
+            session = AgentSession.objects.in_workspace(workspace).filter(pk=thing_id).first()
+            ids = list(frames.filter(free, session=thing_id).values_list("pk", flat=True))
+        else:
+            ids = list(frames.filter(free, pk=thing_id).values_list("pk", flat=True))
+        doomed = doomed_frames(workspace, ids, free, session)
+    take_in_steps(workspace, doomed)
+
+
+def sweep(workspace_id: str) -> None:
+    """Let objects of large payloads go that nothing uses any more."""
+    workspace = Workspace.objects.filter(pk=workspace_id, erased_at=None).first()
+    if workspace is not None:
+        forget_unreferenced(workspace)
