@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import os
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -14,19 +16,22 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.client import ClientHandler
+from django.test.utils import override_settings
 
-from stackmemory.lib.objects import folder
 from stackmemory.lib.tenancy import APP, Scope, as_owner
 from tests.append_only import let_flush_through
 from tests.databases import OwnDatabase
 from workspaces.models import Membership, User, Workspace
 
 PASSWORD = "correct horse battery staple"
+# Uploads and objects, where settings.py puts them (tests/engine.py says in which folder).
+FILES = [Path(os.environ["VAR_DIR"]) / name for name in ("files", "objects")]
 UPSTREAM_HINT = "real databases are not part of the repository"
 
 
 def pytest_collection_finish() -> None:
     gc.freeze()  # what collection made stays; looking through it again and again takes seconds
+    gc.set_threshold(50_000, 20, 50)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -89,17 +94,22 @@ def as_application() -> Any:
     return application_role
 
 
-@pytest.fixture(autouse=True)
-def quick(settings: Any) -> None:
+@pytest.fixture(scope="session", autouse=True)
+def quick() -> Iterator[None]:
     """Cheap passwords; and no reading of all static files anew for each test's Client."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    settings.WHITENOISE_AUTOREFRESH = True
+    with override_settings(
+        PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
+        WHITENOISE_AUTOREFRESH=True,
+    ):
+        yield
 
 
-@pytest.fixture(autouse=True)
-def files_apart(settings: Any, tmp_path: Any) -> None:
-    settings.MEDIA_ROOT = tmp_path / "files"
-    settings.STORAGES = settings.STORAGES | {"objects": folder(str(tmp_path / "objects"))}
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown() -> None:
+    """No test finds another's files. (A folder for each would cost more than most tests do.)"""
+    for folder in FILES:
+        if folder.exists():
+            shutil.rmtree(folder)
 
 
 @pytest.fixture

@@ -7,12 +7,17 @@ is sqlite (the default) or postgres; a DATABASE_URL of PostgreSQL is used instea
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 
 ENGINE = os.environ.get("TEST_ENGINE", "sqlite")
 
+# Compiled once: a process that is started here would else compile the whole product for itself.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ["VAR_DIR"] = tempfile.mkdtemp(prefix="sm-test-")
-os.environ.pop("SITE_URL", None)
+for elsewhere in ("SITE_URL", "MEDIA_ROOT", "OBJECTS_ROOT", "OBJECTS_S3_BUCKET"):
+    os.environ.pop(elsewhere, None)
 os.environ["JOBS_IN_PROCESS"] = "1"
 os.environ["USAGE_FLUSH_SECONDS"] = "0"  # no page of a test writes another's count
 
