@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db.models import Q
 
+from frames.cold import reading
 from frames.erasing.doomed import Doomed
 from frames.models import Anchor, Event, Task
 from frames.transfer.reading import parts
@@ -126,8 +127,12 @@ def _theirs(doomed: Doomed, asked: dict[str, set[uuid.UUID]]) -> set[str]:
     for kind, model in (("anchor", Anchor), ("task", Task), ("event", Event)):
         if asked[kind]:
             rows = model.objects.in_workspace(doomed.workspace).filter(pk__in=asked[kind])
-            pairs = rows.values_list("pk", "frame_id")
+            pairs = list(rows.values_list("pk", "frame_id"))
             found |= {str(pk) for pk, frame in pairs if frame in going}
+            asked[kind] -= {pk for pk, _ in pairs}
+    if asked["event"]:  # of long ago, or gone by age
+        old = reading.find(doomed.workspace.pk, asked["event"]).values()
+        found |= {str(event.pk) for event in old if event.frame_id in going}
     return found
 
 

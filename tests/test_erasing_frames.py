@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,10 @@ from django.conf import settings as django_settings
 
 from frames import calls
 from frames.anchoring import add_anchor
+from frames.cold import reading
+from frames.cold.moving import archive
 from frames.erasing import going
-from frames.models import Anchor, Event, Export, Frame, Project, Revision, Task
+from frames.models import Anchor, Event, Export, Frame, Project, Revision, StoredPayload, Task
 from frames.retention import Policy
 from frames.transfer.importing import Options, import_stackmemory
 from frames.transfer.verifying import verify_import
@@ -20,9 +23,9 @@ from search.models import ContextBundle, Document, Word
 from stackmemory.erasing import doing, jobs
 from stackmemory.lib.tenancy import workspace_scope
 from tests.api.client import error_of, key_for
-from tests.pages import few_queries, make_project
+from tests.pages import few_queries, make_frame, make_project
 from tests.search.conftest import Store, acting, by_words_alone
-from tests.stacks import call, happen
+from tests.stacks import call, closed, happen
 from tests.stores import Store as LocalStore
 from workspaces import audit
 from workspaces.models import Audit
@@ -241,3 +244,33 @@ def test_much_is_left_to_a_worker_who_may_be_killed(
         jobs.erase(*ids)
     nowhere()
     assert waiting
+
+
+def test_old_events_and_large_payloads_go_from_the_object_store_too(
+    acme, alice, settings, tmp_path, as_application, django_capture_on_commit_callbacks
+):
+    where = {"BACKEND": "stackmemory.lib.objects.Folder", "OPTIONS": {"location": str(tmp_path)}}
+    settings.STORAGES = settings.STORAGES | {"objects": where}
+    june = datetime(2026, 6, 29, 12, tzinfo=UTC)
+    project = make_project(acme)
+    frames = [make_frame(project, name=name, **closed(started_at=june)) for name in (SECRET, "b")]
+    for frame in frames:
+        happen(
+            acme, frame, [("note", {"text": f"{frame.name} said"}, n) for n in range(3)], start=june
+        )
+    Frame.unscoped.update(closed_at=june)
+    with as_application():
+        list(archive(project, now=june + timedelta(days=90), days=30))
+    assert not Event.unscoped.exists()
+    store = Store(acting(acme, alice))
+    with django_capture_on_commit_callbacks(execute=True):
+        store.say(frames[0], SECRET + "x" * 70_000)
+        assert StoredPayload.unscoped.exists()
+        with workspace_scope(acme.pk):
+            frames[0].refresh_from_db()
+            doing.take(doing.find(store.actor, frames[0]))
+    assert {row["frame_id"] for row in reading.of_frames(acme.pk, [f.pk for f in frames])} == {
+        frames[1].pk
+    }
+    assert not StoredPayload.unscoped.exists()
+    assert Frame.unscoped.get().cold_count == 3

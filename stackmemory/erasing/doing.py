@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from frames.erasing.doomed import Doomed, Preview, doomed_by_frame, doomed_by_session, preview
 from frames.erasing.going import erase, erase_events, lay
 from frames.models import AgentSession, Frame
+from frames.transfer.reading import parts
 from search import erasing as searching
 from stackmemory.lib.queue import enqueue
 from stackmemory.lib.tenancy import system_scope, workspace_scope
@@ -18,6 +19,8 @@ from workspaces.models import Workspace
 
 # Up to so many events are erased at once; of more a worker does it.
 AT_ONCE = 20_000
+# Frames that one job takes out of the object store.
+SWEPT = 500
 WORD = "erase"  # what is typed to say that one means it
 
 
@@ -69,7 +72,10 @@ def take(doomed: Doomed) -> int:
     quoting = searching.forget(doomed)
     erase(doomed)
     idempotency.forget_answers(doomed.workspace, [str(pk) for pk in doomed.frames])
-    enqueue("stackmemory.erasing.jobs.sweep", doomed.workspace.pk)
+    session = doomed.session.pk if doomed.session else ""
+    # What lies in the object store goes once this is committed.
+    for ids in list(parts(list(doomed.frames), SWEPT)) or [[]]:
+        enqueue("stackmemory.erasing.jobs.sweep", doomed.workspace.pk, session, *ids)
     return quoting
 
 

@@ -6,11 +6,13 @@ from uuid import UUID
 
 from django.db.models import Q
 
+from frames.cold.forgetting import forget
 from frames.erasing.doomed import doomed_frames
 from frames.models import AgentSession, Frame
-from frames.sweeping import forget_unreferenced
+from frames.sweeping import forget_events, forget_unreferenced
+from frames.transfer.reading import parts
 from stackmemory.erasing.doing import take_in_steps
-from stackmemory.lib.tenancy import workspace_scope
+from stackmemory.lib.tenancy import system_scope, workspace_scope
 from workspaces.models import Workspace
 
 
@@ -32,8 +34,15 @@ def erase(workspace_id: str, kind: str, thing_id: str, person_id: str, team: str
     take_in_steps(workspace, doomed)
 
 
-def sweep(workspace_id: str) -> None:
-    """Let objects of large payloads go that nothing uses any more."""
+def sweep(workspace_id: str, session_id: str, *frame_ids: str) -> None:
+    """What lies in the object store of erased frames and of an erased run: old events, and large
+    payloads that nothing uses any more."""
     workspace = Workspace.objects.filter(pk=workspace_id, erased_at=None).first()
-    if workspace is not None:
-        forget_unreferenced(workspace)
+    if workspace is None:
+        return
+    sessions = [UUID(session_id)] if session_id else []
+    gone = forget(workspace, frames=[UUID(each) for each in frame_ids], sessions=sessions)
+    with system_scope():
+        for ids in parts(gone, 1_000):
+            forget_events(workspace, ids)
+    forget_unreferenced(workspace)
