@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.test.client import ClientHandler
 from django.test.utils import override_settings
@@ -112,27 +112,42 @@ def pytest_runtest_teardown() -> None:
             shutil.rmtree(folder)
 
 
+@pytest.fixture(scope="module")
+def stage(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """The database for a whole module: what its fixtures of that scope make is there for each of its
+    tests, and what those do is undone one by one. For walks, which made the same anew at each step.
+    """
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+def make_workspace(name: str) -> Workspace:
+    return Workspace.objects.create(slug=name, name=name.title())
+
+
+def make_person(name: str, workspace: Workspace | None = None, role: str = "member") -> User:
+    """A user, a member where a workspace is given."""
+    user = User.objects.create_user(f"{name}@example.com", PASSWORD, name=name.title())
+    if workspace is not None:
+        Membership.unscoped.create(workspace=workspace, user=user, role=role)
+    return user
+
+
 @pytest.fixture
 def acme(db: None) -> Workspace:
-    return Workspace.objects.create(slug="acme", name="Acme")
+    return make_workspace("acme")
 
 
 @pytest.fixture
 def globex(db: None) -> Workspace:
-    return Workspace.objects.create(slug="globex", name="Globex")
+    return make_workspace("globex")
 
 
 @pytest.fixture
 def person(db: None) -> Callable[..., User]:
     """person("bob", acme, "member") makes a user, a member where a workspace is given."""
-
-    def make(name: str, workspace: Workspace | None = None, role: str = "member") -> User:
-        user = User.objects.create_user(f"{name}@example.com", PASSWORD, name=name.title())
-        if workspace is not None:
-            Membership.unscoped.create(workspace=workspace, user=user, role=role)
-        return user
-
-    return make
+    return make_person
 
 
 @pytest.fixture

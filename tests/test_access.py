@@ -14,9 +14,10 @@ from django.test import Client
 from django.urls import URLResolver, get_resolver
 
 from tests.access import NAMESPACES, ROUTES
+from tests.conftest import make_person, make_workspace
 from tests.things import things
 from workspaces.access import PERMISSIONS
-from workspaces.models import User
+from workspaces.models import User, Workspace
 
 pytestmark = pytest.mark.django_db
 METHODS = ("GET", "POST")
@@ -82,23 +83,56 @@ def named(routes: list[Route]) -> Any:
     return pytest.mark.parametrize("route", routes, ids=[route.name for route in routes])
 
 
-@pytest.fixture
-def cast(acme, globex, person, charlie) -> dict[str, User]:
-    """Everybody there is to be, by what they are to acme."""
-    people = {role: person(role, acme, role) for role in ROLES}
-    operator = person("operator")
+@pytest.fixture(scope="module")
+def acme(stage: None) -> Workspace:
+    return make_workspace("acme")
+
+
+@pytest.fixture(scope="module")
+def globex(stage: None) -> Workspace:
+    return make_workspace("globex")
+
+
+@pytest.fixture(scope="module")
+def ours(acme: Workspace) -> dict[str, Any]:
+    return things(acme)
+
+
+@pytest.fixture(scope="module")
+def theirs(globex: Workspace) -> dict[str, Any]:
+    return things(globex)
+
+
+class Person(NamedTuple):
+    user: User
+    cookies: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def cast(acme: Workspace, globex: Workspace) -> dict[str, Person]:
+    """Everybody there is to be, by what they are to acme, logged in."""
+    people = {role: make_person(role, acme, role) for role in ROLES}
+    operator = make_person("operator")
     User.objects.filter(pk=operator.pk).update(is_staff=True, is_superuser=True)
-    return people | {"stranger": charlie, "operator": operator}
+    people |= {"stranger": make_person("charlie", globex, "owner"), "operator": operator}
+    return {name: Person(user, cookies_of(user)) for name, user in people.items()}
 
 
-def ask(who: User | None, method: str, url: str) -> str:
+def cookies_of(user: User) -> dict[str, str]:
+    client = Client()
+    client.force_login(user)
+    return {name: cookie.value for name, cookie in client.cookies.items()}
+
+
+# One for all: each would set up the middleware anew.
+CLIENT = Client()
+
+
+def ask(who: Person | None, method: str, url: str) -> str:
     """What the route does for this person: "login", "405", "in", … Nothing it writes is kept."""
     with transaction.atomic():
-        client = Client()
-        if who:
-            client.force_login(who)
-        client.cookies = SimpleCookie({k: v.value for k, v in client.cookies.items()})
-        response = client.generic(method, url)
+        CLIENT.cookies = SimpleCookie(who.cookies if who else {})
+        response = CLIENT.generic(method, url)
         transaction.set_rollback(True)
     assert response.status_code < 500, f"{method} {url}: {response.status_code}"
     if response.status_code == 302 and re.match(r"/(account|admin)/login/", response.url):
@@ -153,8 +187,8 @@ def test_route_outside_of_workspaces(route, cast, acme):
 
 
 @named(INSIDE)
-def test_route_of_a_workspace(route, cast, acme):
-    url = route.url(things(acme))
+def test_route_of_a_workspace(route, cast, ours):
+    url = route.url(ours)
     for method in METHODS:
         level = route.asks.get(method)
         for role, user in {"anonymous": None, **cast}.items():
@@ -163,9 +197,8 @@ def test_route_of_a_workspace(route, cast, acme):
 
 
 @named(NAMING)
-def test_another_teams_things_are_not_found(route, cast, acme, globex):
+def test_another_teams_things_are_not_found(route, cast, ours, theirs):
     """One by one, each id of the path is another team's: for the owner it is as if nobody's."""
-    ours, theirs = things(acme), things(globex)
     for argument in route.arguments[1:]:
         url = route.url(ours | {argument: theirs[argument]})
         for method in route.asks:
@@ -176,18 +209,18 @@ def test_another_teams_things_are_not_found(route, cast, acme, globex):
 
 
 @named(INSIDE)
-def test_a_deleted_workspace_is_closed_to_its_owner(route, cast, acme):
-    url = route.url(things(acme))
-    acme.deleted_at = acme.created_at
-    acme.save()
+def test_a_deleted_workspace_is_closed_to_its_owner(route, cast, acme, ours):
+    url = route.url(ours)
+    Workspace.objects.filter(pk=acme.pk).update(deleted_at=acme.created_at)
     for method in METHODS:
         assert ask(cast["owner"], method, url) == "404"
 
 
 def test_a_login_that_was_switched_off_is_out(cast, login):
-    client = login(cast["owner"])
+    owner = cast["owner"].user
+    client = login(owner)
     assert client.get("/w/acme/members/").status_code == 200
-    User.objects.filter(pk=cast["owner"].pk).update(is_active=False)
+    User.objects.filter(pk=owner.pk).update(is_active=False)
     assert client.get("/w/acme/members/").status_code == 302
 
 
