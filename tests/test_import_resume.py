@@ -16,7 +16,7 @@ from frames.transfer import timeline, upload
 from frames.transfer.errors import BadStore, Cancelled
 from frames.transfer.importing import Options, import_stackmemory
 from tests.databases import ROOT, OwnDatabase
-from tests.stores import NOW, B, Store
+from tests.stores import NOW, B, Store, js
 from tests.test_import_odd_rows import assert_whole, bring
 
 KILLS = 12
@@ -31,13 +31,15 @@ def dump(w):
   for model in apps.get_app_config("frames").get_models():
       fields = {f.name for f in model._meta.concrete_fields}
       out = {"id", "workspace", "created_at", "beat_at", "started_at" if model.__name__ == "Transfer" else "",
-             "finished_at", "root_id", "superseded_by", "created_by", "actor", "object_id", "user", "owner"}
+             "finished_at", "root_id", "superseded_by", "created_by", "actor", "object_id", "user", "owner", "seen_at", "packed"}
       if model.__name__ == "Transfer":
           out |= {"tables", "report"}
       names = []
       for name in sorted(fields - out):
           field = model._meta.get_field(name)
-          if not field.is_relation:
+          if model.__name__ == "PayloadUse" and name in ("event_id", "payload"):
+              names += ["payload__digest"] * (name == "payload")
+          elif not field.is_relation:
               names.append(name)
           elif field.related_model.__name__ == "Project":
               names.append(name + "__slug")
@@ -95,7 +97,9 @@ def lively(path):
     store = Store(path, B)
     store.ordinary(frames=80, events=4)
     for number in range(60):
-        store.event("gone", f"orphan-{number}", run_id=f"run-only-here-{number % 3}", seq=0)
+        payload = js({"text": f"{number % 3} " * 40_000}) if number % 10 == 0 else "{}"
+        store.event("gone", f"orphan-{number}", run_id=f"run-only-here-{number % 3}", seq=0,
+                    payload=payload)  # fmt: skip
         store.add("retrieval_log", query_text="the same", strategy="x", results_count=1)
         store.context(f"learning_{number}", type="learning")
     store.frame("odd", name="", parent_frame_id="nowhere", created_at=5)
@@ -121,6 +125,7 @@ def test_killed_anywhere_it_ends_like_a_clean_run(processes):
     for model, rows in theirs.items():
         assert ours[model] == rows, model
     assert len(ours["Event"]) == 80 * 4 + 60
+    assert (len(ours["PayloadUse"]), len(ours["StoredPayload"])) == (6, 3)
     command = ("manage.py", "verify_import", path, "--workspace", "killed", "--json")
     assert json.loads(processes.run(*command))["status"] == "ok"
 

@@ -162,7 +162,7 @@ def test_the_api(team, ann, ben, django_capture_on_commit_callbacks):
         asked = owner.post("exports", {"format": "archive", "private": True})
     assert asked.status_code == 201
     told = owner.get(f"exports/{asked.json()['id']}").json()
-    assert (told["state"], told["report"]["rows"]["frames.event"]) == ("done", 10)
+    assert (told["state"], told["report"]["rows"]["frames.event"]) == ("done", 11)
     fetched = owner.get(told["file"].partition("/api/v1/")[2])
     assert content(fetched).startswith(b"PK")
     assert admin.get(f"exports/{told['id']}").status_code == 404
