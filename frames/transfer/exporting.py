@@ -13,7 +13,7 @@ from frames.transfer.local_schema import Generation
 from frames.transfer.outgoing_run import Outgoing, Progress, Wanted
 from frames.transfer.writing import Writer
 from stackmemory.lib import blobs
-from stackmemory.lib.tenancy import workspace_scope
+from stackmemory.lib.tenancy import workspace_scope, workspace_snapshot
 from workspaces import audit
 from workspaces.models import Workspace
 
@@ -40,7 +40,9 @@ def export_stackmemory(
     writer = _open(output, wanted.generation)
     try:
         export = Outgoing(workspace, wanted, writer, beside, on_progress)
-        export.run()
+        # As it all was at one moment, or rows would name rows that came after their table was read.
+        with workspace_snapshot(workspace.id):
+            export.run()
         writer.finish(full_text=export.full_text)
         companions = beside.write()
     except OSError as problem:

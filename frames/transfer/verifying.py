@@ -16,11 +16,13 @@ from frames.models import Anchor, Revision, TransferItem
 from frames.transfer.comparing import Comparison, Pair
 from frames.transfer.failing import in_a_sentence
 from frames.transfer.gone import Gone
+from frames.transfer.local_schema import DERIVED
 from frames.transfer.locate import locate
 from frames.transfer.opening import open_store
 from frames.transfer.plan import make_plan
 from frames.transfer.remembering import DECISIONS
 from frames.transfer.rows import kept
+from frames.transfer.rows.frames import frame_hash
 from frames.transfer.run import TABLES, conflict_name
 from frames.transfer.values import digest, pack_row
 from stackmemory.lib.tenancy import workspace_scope
@@ -105,14 +107,17 @@ class _Judge:
             outcome = self._outcome(pair, beside)
             if outcome == "missing" and _was_erased(pair, gone):
                 outcome = "erased"
-            expected = digest(pair.row)
+            expected = frame_hash(pair.row) if pair.table == "frames" else digest(pair.row)
             verdict.counts["read"] += 1
             verdict.counts[outcome] = verdict.counts.get(outcome, 0) + 1
-            verdict.theirs.update(expected.encode())
-            if outcome == "erased":
-                continue
+            # What a tool makes of its rows by itself is in no sum: a store that is written anew has
+            # it made anew, in other words.
+            is_derived = pair.table.startswith(DERIVED)
+            if not is_derived:
+                verdict.theirs.update(expected.encode())
             if outcome not in ("differs", "missing"):
-                verdict.ours.update(expected.encode())
+                if outcome != "erased" and not is_derived:
+                    verdict.ours.update(expected.encode())
                 continue
             if pair.ours is not None:
                 picked = {column: pair.ours.get(column) for column in pair.row}

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from django.core.management import call_command
+from django.db import connection, transaction
 
 from frames.accepting import EventIn
 from frames.anchoring import add_anchor, supersede
@@ -20,10 +22,13 @@ from frames.tasking import change_status, create_task
 from frames.transfer.errors import BadStore, Cancelled
 from frames.transfer.exporting import Wanted, export_stackmemory
 from frames.transfer.importing import Options, import_stackmemory
+from frames.transfer.local_schema import FULL_TEXT
 from frames.transfer.verifying import verify_import
+from stackmemory.lib.tenancy import workspace_scope
+from stackmemory.lib.uuid7 import uuid7
 from tests.stores import NOW, SCHEMAS, A, B, Store, fuzzed
 from workspaces.actor import Actor
-from workspaces.models import Audit, Membership
+from workspaces.models import Audit, Membership, Workspace
 
 
 def bring(workspace, path):
@@ -47,7 +52,7 @@ def rows(path: Path, table: str):
         return [dict(row) for row in db.execute(f"SELECT * FROM {table}")]
 
 
-@pytest.mark.parametrize(("schema", "generation"), [(A, "old"), (B, "new")])
+@pytest.mark.parametrize(("schema", "generation"), [(A, "old"), (B, "new"), (B, "old")])
 def test_an_imported_store_comes_back_as_it_was(acme, globex, tmp_path, schema, generation):
     store = Store(tmp_path / "a" / ".stackmemory" / "context.db", schema)
     ids = store.ordinary()
@@ -63,6 +68,27 @@ def test_an_imported_store_comes_back_as_it_was(acme, globex, tmp_path, schema, 
     out = tmp_path / "b" / ".stackmemory" / "context.db"
     report = send(acme, out, generation=generation)
     assert report["beside"] == ["handoff.md", "session-decisions.json", "tasks.jsonl"]
+    after = bring(globex, out)
+    assert after["status"] == "ok"
+    assert sums(after) == sums(before)
+
+
+@pytest.mark.parametrize("generation", ["old", "new"])
+def test_an_upgraded_store_comes_back_as_it_was(acme, globex, tmp_path, generation):
+    """One that a newer tool has been at: a column more, a version, an index over its frames."""
+    store = Store(tmp_path / "a.db", A)
+    ids = store.ordinary()
+    store.db.execute("ALTER TABLE frames ADD COLUMN retention_policy TEXT DEFAULT 'default'")
+    store.db.execute(
+        "UPDATE frames SET retention_policy = 'keep_forever' WHERE frame_id = ?", ids[2:3]
+    )
+    store.add("schema_version", version=2, applied_at=NOW)
+    store.db.execute("COMMIT")
+    store.db.executescript(FULL_TEXT)
+    store.db.execute("BEGIN")
+    before = bring(acme, store.done())
+    out = tmp_path / "b" / "context.db"
+    assert send(acme, out, generation=generation)["left_out"] == {}
     after = bring(globex, out)
     assert after["status"] == "ok"
     assert sums(after) == sums(before)
@@ -222,3 +248,38 @@ def test_the_command(acme, bob, tmp_path, capsys, as_application):
                 call_command("export_stackmemory", **wrong)
             assert refused.value.code == 2
             assert capsys.readouterr().err.strip()
+
+
+@pytest.mark.postgresql_only
+@pytest.mark.django_db(transaction=True)
+def test_it_is_of_one_moment(tmp_path):
+    """What agents write while it is made is not in it: no row of it names one that is not."""
+    with transaction.atomic():
+        acme = Workspace.objects.create(slug="acme", name="Acme")
+        store = Store(tmp_path / "a.db", A)
+        ids = store.ordinary()
+        import_stackmemory(workspace=acme, path=store.done(), options=Options(project="shop"))
+    first = Frame.objects.in_workspace(acme).get(source_id=ids[0])
+    written = []
+
+    def write() -> None:
+        with workspace_scope(acme.pk):
+            Anchor.unscoped.create(workspace=acme, project_id=first.project_id, text="Late")
+            events = Event.objects.in_workspace(acme).filter(frame=first)
+            row = events.latest("seq")
+            row.pk, row.seq, row.source_id = uuid7(), row.seq + 1, "late"
+            row.save(force_insert=True)
+        written.append(row.pk)
+        connection.close()
+
+    def meanwhile(done, total):
+        if not written:
+            with ThreadPoolExecutor(1) as beside:
+                beside.submit(write).result()
+
+    path = tmp_path / "out.db"
+    project = Project.objects.in_workspace(acme).get()
+    export_stackmemory(workspace=acme, wanted=Wanted(project), output=path, on_progress=meanwhile)
+    assert written
+    assert "late" not in {row["event_id"] for row in rows(path, "events")}
+    assert "Late" not in {row["text"] for row in rows(path, "anchors")}
