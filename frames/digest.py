@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+from frames.cold import reading
 from frames.models import Anchor, Event, Frame
 
 MOST = 50
@@ -39,7 +40,7 @@ def make_digest(frame: Frame) -> dict[str, Any]:
     read = events.order_by("occurred_at", "seq", "id").only(
         "id", "type", "payload", "tool", "is_error", "workspace", "stored_digest", "stored_octets"
     )
-    told = _tell(read[:READ])
+    told = _tell(reading.with_cold(frame, read[:READ], most=READ))
     for anchor in anchors.order_by("-priority", "noted_at")[: MOST * 4]:
         section = SECTIONS.get(anchor.type.upper())
         if section:

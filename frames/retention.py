@@ -30,6 +30,8 @@ from django.db.models import (
 )
 from django.utils import timezone
 
+from frames.cold import reading
+from frames.cold.forgetting import let_go
 from frames.models import Anchor, Event, Frame, Project
 from frames.signals import changed
 from frames.sweeping import forget_events, forget_unreferenced
@@ -115,7 +117,9 @@ def preview(project: Project, policy: Policy, now: datetime | None = None) -> Pr
     frames = aging(project, policy, at)
     whole = frames if policy.keep == DIGEST else frames.filter(_any(policy, at, "last_event_at"))
     summed = whole.aggregate(events=Sum("event_count"))
-    found = frames.aggregate(first=Min("first_event_at"), frames=Count("pk"))
+    found = frames.aggregate(
+        first=Min("first_event_at"), frames=Count("pk"), cold=Sum("cold_count")
+    )
     events = summed["events"] or 0
     if policy.keep == DAYS and found["first"]:
         latest = max(limit for _, limit in policy.limits(at))
@@ -124,6 +128,9 @@ def preview(project: Project, policy: Policy, now: datetime | None = None) -> Pr
         for which, limit in policy.limits(at):
             parted = frames.filter(which, first_event_at__lt=limit, last_event_at__gte=limit)
             events += rows.filter(frame__in=parted.values("pk"), occurred_at__lt=limit).count()
+            if found["cold"]:
+                ids = list(parted.filter(cold_count__gt=0).values_list("pk", flat=True))
+                events += reading.count_before(project.workspace_id, ids, limit)
     staying = _old(project, policy, at).filter(pinned()).count()
     return Preview(found["frames"], events, found["first"], staying)
 
@@ -147,7 +154,8 @@ def apply(project: Project, now: datetime | None = None) -> int:
     In small transactions, each of which leaves counters and search in step: killed, it is simply
     run again, and a hold laid meanwhile holds from the next batch on.
     """
-    at, gone, frames = now or timezone.now(), 0, 0
+    at, frames = now or timezone.now(), 0
+    gone = _let_cold_go(project, at)
     for number, _ in _batches(project, at):
         gone, frames = gone + number, frames + 1
     if gone:
@@ -159,6 +167,26 @@ def apply(project: Project, now: datetime | None = None) -> int:
             )  # fmt: skip
         logger.info("events aged project=%s events=%s", project.pk, gone)
     return gone
+
+
+def _let_cold_go(project: Project, now: datetime) -> int:
+    """What has aged of what is in cold storage; how many events that were."""
+    with system_scope():
+        policy = Policy.of(Project.unscoped.get(pk=project.pk))
+        if not policy.takes:
+            return 0
+        frames = aging(project, policy, now).filter(cold_count__gt=0)
+        whole = policy.keep == DIGEST
+        limits = {frame.pk: None if whole else policy.before(frame, now) for frame in frames}
+    if not limits:
+        return 0
+    gone = let_go(project, limits)
+    for start in range(0, len(gone), BATCH):
+        with system_scope():
+            ids = gone[start : start + BATCH]
+            forget_events(project.workspace, ids)
+            changed(project.workspace, "event", ids, at_once=True)
+    return len(gone)
 
 
 def _batches(project: Project, now: datetime) -> Iterator[tuple[int, uuid.UUID]]:
@@ -191,6 +219,9 @@ def _shorten(frame: Frame, policy: Policy, now: datetime) -> int:
     rows.filter(pk__in=ids)._raw_delete(rows.db)
     forget_events(frame.workspace, ids)
     left = rows.aggregate(first=Min("occurred_at"), last=Max("occurred_at"))
+    if frame.cold_count and (cold := reading.span(frame)):
+        left["first"] = min(filter(None, (left["first"], cold[0])))
+        left["last"] = max(filter(None, (left["last"], cold[1])))
     counters = Frame.unscoped.filter(pk=frame.pk)
     counters.update(
         event_count=_less("event_count", len(found)),

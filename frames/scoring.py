@@ -17,6 +17,7 @@ from uuid import UUID
 
 from django.db.models import Count
 
+from frames.cold import reading
 from frames.models import Anchor, Event, Frame, Project
 from frames.signals import changed
 from stackmemory.lib.tenancy import workspace_scope
@@ -122,7 +123,7 @@ def frame_score(digest: Any, weights: Weights) -> float | None:
 
 def digests(workspace: Workspace, frames: Sequence[Frame]) -> dict[UUID, dict[str, Any]]:
     """Of each frame what it is scored by: its digest, or for work that another program closed as much
-    of one as counting gives. Two queries at most."""
+    of one as counting gives. Three queries at most."""
     found = {frame.pk: frame.digest for frame in frames if _tells(frame.digest)}
     bare = [frame for frame in frames if frame.pk not in found]
     if not bare:
@@ -131,6 +132,10 @@ def digests(workspace: Workspace, frames: Sequence[Frame]) -> dict[UUID, dict[st
     tools: dict[UUID, dict[str, int]] = {}
     for frame_id, tool, n in events.order_by().values_list("frame", "tool").annotate(Count("pk")):
         tools.setdefault(frame_id, {})[tool] = n
+    for row in reading.of_frames(workspace.pk, [frame.pk for frame in bare]):
+        if row["tool"]:
+            used = tools.setdefault(row["frame_id"], {})
+            used[row["tool"]] = used.get(row["tool"], 0) + 1
     anchors = Anchor.objects.in_workspace(workspace).filter(frame__in=bare, type="DECISION")
     decided = dict(anchors.order_by().values_list("frame").annotate(Count("pk")))
     return found | {

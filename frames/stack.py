@@ -24,7 +24,7 @@ NEWEST_FIRST = ("-started_at", "-id")
 ROW_FIELDS = (
     "id", "workspace_id", "project_id", "session_id", "parent_id", "root_id", "depth", "type",
     "name", "state", "visibility", "started_at", "closed_at", "event_count", "error_count",
-    "anchor_count", "first_event_at", "last_event_at", "owner_id", "owner__name", "owner__email",
+    "anchor_count", "first_event_at", "last_event_at", "cold_count", "owner_id", "owner__name", "owner__email",
 )  # fmt: skip
 # What its name and place need. The keys of workspace and project are in both because related
 # managers read them, and would fetch each one by itself.

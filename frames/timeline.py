@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Substr
 
 from frames import payload
+from frames.cold import reading
 from frames.models import Event, Frame
 from frames.pairing import pair
 from stackmemory.lib.octets import Octets
@@ -46,6 +49,8 @@ class Line:
     limit: int = HEAD
     # The head is a preview: all of it is in the object store (frames/large.py).
     stored: bool = False
+    # It was read from cold storage.
+    cold: bool = False
 
     @classmethod
     def whole(cls, event: Event, limit: int) -> Line:
@@ -58,13 +63,13 @@ class Line:
         )  # fmt: skip
 
     @classmethod
-    def preview(cls, event: Event) -> Line:
+    def preview(cls, event: Event, *, cold: bool = False) -> Line:
         """An event with as much of its payload as its row has."""
         return cls(
             event.pk, event.frame_id, event.seq, event.type, event.occurred_at, event.tool,
             event.is_error, event.redactions, event.payload[: HEAD + 1],
             event.stored_octets or len(event.payload.encode("utf-8", "replace")),
-            stored=event.stored_digest is not None,
+            stored=event.stored_digest is not None, cold=cold,
         )  # fmt: skip
 
     @property
@@ -112,6 +117,8 @@ class Stretch:
     """
 
     spans: tuple[tuple[uuid.UUID, datetime, datetime, int], ...]
+    # Those that have events in cold storage.
+    cold: frozenset[uuid.UUID] = frozenset()
 
     @property
     def first(self) -> datetime:
@@ -146,6 +153,11 @@ class Page:
     older: Place | None = None
     newer: Place | None = None
 
+    @property
+    def is_cold(self) -> bool:
+        """Whether some of it was read from cold storage."""
+        return any(line.cold for line in self.lines)
+
 
 def stretch_of(*frames: Frame) -> Stretch | None:
     """Where the frames' events lie; None where nothing happened in them."""
@@ -154,7 +166,7 @@ def stretch_of(*frames: Frame) -> Stretch | None:
         for f in frames
         if f.first_event_at and f.last_event_at
     )
-    return Stretch(spans) if spans else None
+    return Stretch(spans, frozenset(f.pk for f in frames if f.cold_count)) if spans else None
 
 
 def id_range(first: datetime, last: datetime) -> tuple[uuid.UUID, uuid.UUID]:
@@ -187,10 +199,7 @@ def before(workspace: Workspace, stretch: Stretch, place: Place) -> Page:
 
 def after(workspace: Workspace, stretch: Stretch, place: Place) -> Page:
     """The page that begins where another ends."""
-    after_it = Q(occurred_at__gt=place.at) | Q(occurred_at=place.at) & (
-        Q(seq__gt=place.seq) | Q(seq=place.seq, id__gt=place.id)
-    )
-    lines = _read(workspace, stretch, place.at, after_it, forwards=True)
+    lines = _read(workspace, stretch, place.at, place, forwards=True)
     return _forwards(lines, has_older=True)
 
 
@@ -198,18 +207,13 @@ def since(workspace: Workspace, stretch: Stretch, at: datetime) -> Page:
     """The page that begins at a moment; the last page where nothing happened from then on."""
     if at > stretch.last:
         return newest(workspace, stretch)
-    lines = _read(workspace, stretch, at, Q(), forwards=True)
+    lines = _read(workspace, stretch, at, None, forwards=True)
     return _forwards(lines, has_older=at > stretch.first)
 
 
 def _backwards(workspace: Workspace, stretch: Stretch, place: Place | None) -> Page:
-    before_it = Q()
-    if place is not None:
-        before_it = Q(occurred_at__lt=place.at) | Q(occurred_at=place.at) & (
-            Q(seq__lt=place.seq) | Q(seq=place.seq, id__lt=place.id)
-        )
     start = min(place.at, stretch.last) if place else stretch.last
-    lines = _read(workspace, stretch, start, before_it, forwards=False)[::-1]
+    lines = _read(workspace, stretch, start, place, forwards=False)[::-1]
     cut = max(len(lines) - PAGE, 0)
     pairs = pair(lines)
     while straddling := [call for call, result in pairs.items() if call < cut <= result]:
@@ -240,13 +244,60 @@ def _forwards(lines: list[Line], *, has_older: bool) -> Page:
 
 
 def _read(
-    workspace: Workspace, stretch: Stretch, start: datetime, where: Q, *, forwards: bool
+    workspace: Workspace, stretch: Stretch, start: datetime, place: Place | None, *, forwards: bool
 ) -> list[Line]:
     edge = stretch.horizon(start, forwards=forwards)
     first, last = (start, edge) if forwards else (edge, start)
+    events = between(workspace, stretch, first, last)
+    return lines_beyond(
+        workspace, stretch, events, first, last, place, forwards=forwards,
+        most=PAGE + STRETCH + 1,
+    )  # fmt: skip
+
+
+def lines_beyond(
+    workspace: Workspace,
+    stretch: Stretch,
+    events: QuerySet[Any],
+    first: datetime,
+    last: datetime,
+    place: Place | None,
+    *,
+    forwards: bool,
+    most: int,
+    keep: Callable[[Line], bool] | None = None,
+) -> list[Line]:
+    """Lines of `events`, which are some of between(first, last), and of those in cold storage.
+
+    Only what lies beyond `place`, in order or backwards; `keep` says of cold ones what `events` says
+    of others. Raises ColdLost.
+    """
+    if place is not None:
+        events = events.filter(_beyond(place, "gt" if forwards else "lt"))
     order = ("occurred_at", "seq", "id") if forwards else ("-occurred_at", "-seq", "-id")
-    events = between(workspace, stretch, first, last).filter(where).order_by(*order)
-    return lines_of(events[: PAGE + STRETCH + 1])
+    lines = lines_of(events.order_by(*order)[:most])
+    cold = stretch.cold.intersection(stretch.frames_between(first, last))
+    if not cold:
+        return lines
+    found = (
+        Line.preview(event, cold=True)
+        for event in reading.walk(workspace.pk, cold, first, last, forwards=forwards)
+    )
+    wanted = (
+        line
+        for line in found
+        if (place is None or (line.place > place if forwards else line.place < place))
+        and (keep is None or keep(line))
+    )
+    return reading.together(
+        lines, wanted, key=attrgetter("place"), most=most, backwards=not forwards
+    )
+
+
+def _beyond(place: Place, step: str) -> Q:
+    return Q(**{f"occurred_at__{step}": place.at}) | Q(occurred_at=place.at) & (
+        Q(**{f"seq__{step}": place.seq}) | Q(seq=place.seq, **{f"id__{step}": place.id})
+    )
 
 
 def between(

@@ -15,6 +15,7 @@ from django.db.models import Sum
 from django.db.models.functions import Coalesce, TruncDate
 
 from frames.chart import HEIGHT, SERIES, WIDTH, Chart, Day, Segment, Series, nice
+from frames.cold import reading
 from frames.models import Activity, Event
 from stackmemory.lib.octets import Octets
 from stackmemory.lib.tenancy import workspace_scope
@@ -112,7 +113,10 @@ def _bytes(workspace: Workspace, first: date, last: date) -> Amounts:
         .values_list("day", "frame__project_id")
         .annotate(amount=Sum(Coalesce("stored_octets", Octets("payload"))))
     )
-    return {(day, project_id): amount for day, project_id, amount in counted}
+    found = Counter({(day, project_id): amount for day, project_id, amount in counted})
+    for day, project_id, amount in reading.octets(workspace.pk, low, high):
+        found[day, project_id] += amount
+    return dict(found)
 
 
 def _figure(

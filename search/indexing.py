@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, prefetch_related_objects
 
+from frames.cold import reading
 from frames.models import Anchor, Event, Frame, Task
 from search.documents import of_anchor, of_event, of_frame, of_task
 from search.models import Document, IndexedFrame
@@ -39,7 +40,12 @@ def index(*, workspace: Workspace, kind: str, ids: Sequence[UUID]) -> int:
     for start in range(0, len(ids), BATCH):
         part = list(ids[start : start + BATCH])
         rows = model.objects.in_workspace(workspace).filter(pk__in=part).select_related(*related)
-        made = {row.pk: document for row in rows if (document := maker(row)) is not None}
+        there = {row.pk: row for row in rows}
+        if model is Event and (lacking := set(part) - set(there)):
+            cold = reading.find(workspace.pk, lacking)
+            prefetch_related_objects(list(cold.values()), *related)
+            there |= cold
+        made = {pk: document for pk, row in there.items() if (document := maker(row)) is not None}
         documents = Document.objects.in_workspace(workspace).filter(kind=kind)
         known = dict(documents.filter(object_id__in=part).values_list("object_id", "content_hash"))
         gone = set(known) - set(made)
@@ -125,9 +131,18 @@ def _events_of(workspace: Workspace, frame: UUID, *, everything: bool) -> Iterat
                 rows = rows.filter(pk__gt=last)
             ids = list(rows.order_by("pk").values_list("pk", flat=True)[:BATCH])
         if not ids:
-            return
+            break
         yield ids
         last = ids[-1]
+    with workspace_scope(workspace.id):
+        cold = [row["id"] for row in reading.of_frames(workspace.id, [frame])]
+        if not cold:
+            return
+        documents = Document.objects.in_workspace(workspace).filter(kind=Document.Kind.EVENT)
+        there = set(documents.filter(frame=frame).values_list("object_id", flat=True))
+    lacking = cold if everything else [pk for pk in cold if pk not in there]
+    for start in range(0, len(lacking), BATCH):
+        yield lacking[start : start + BATCH]
 
 
 def _documents_of(workspace: Workspace, kind: str) -> Any:

@@ -13,6 +13,7 @@ from pydantic import Field
 from frames.accepting import EventIn
 from frames.api.batch import BATCH, answer_batch
 from frames.appending import MOST_BYTES, append_batch
+from frames.cold import reading
 from frames.models import Event
 from frames.reach import find_frame, frames_of
 from frames.timeline import id_range
@@ -129,6 +130,10 @@ def get_event(request: HttpRequest, event: Path[uuid.UUID]) -> Any:
     actor = actor_of(request)
     events = Event.objects.in_workspace(actor.workspace).filter(pk=event)
     found = events.filter(frame__in=frames_of(actor)).first()
+    if found is None:
+        found = reading.find(actor.workspace.pk, [event]).get(event)
+        if found is not None and not frames_of(actor).filter(pk=found.frame_id).exists():
+            found = None
     if found is None:
         raise NotFound("event")
     return event_out(found)

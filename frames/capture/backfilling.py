@@ -21,6 +21,7 @@ from frames.capture import claude_code as cc
 from frames.capture import keeping
 from frames.capture.claude_code import Hook
 from frames.capture.keeping import CLIENT, LONGEST_INPUT, Sent
+from frames.cold import reading
 from frames.models import AgentSession, Event, Frame
 from frames.reach import frames_of, sessions_of
 from frames.signals import told_at_the_end
@@ -176,7 +177,16 @@ class _Past:
         )
         found = events.filter(source_id__contains=f":{hook.name}:").exclude(source_id=identity)
         # What a transcript told is known by its id.
-        return found.exclude(source_id__endswith=TOLD).values_list("pk", flat=True).first()
+        there = found.exclude(source_id__endswith=TOLD).values_list("pk", flat=True).first()
+        if there is not None or not frame.cold_count:
+            return there
+        kind, part = cc.event_type(hook), f":{hook.name}:"
+        for row in reading.of_frames(frame.workspace_id, [frame.pk]):
+            name = row["source_id"] or ""
+            known = row["type"] == kind and part in name and name != identity
+            if known and not name.endswith(TOLD):
+                return row["id"]
+        return None
 
     def _move(self, hook: Hook, frame: Frame, at: datetime) -> None:
         """Close frames as the hook would have, but none that began later."""

@@ -194,7 +194,7 @@ def _stored(field: Any, values: list[Any]) -> list[Any]:
 
 def _taken(field: Any, values: list[Any]) -> list[Any]:
     if isinstance(field, models.DateTimeField):
-        return [EPOCH + us * MICROSECOND for us in accumulate(values)]
+        return [moment(us) for us in accumulate(values)]
     if isinstance(field, models.UUIDField | models.ForeignKey):
         known = {value: UUID(value) for value in set(values) if value is not None}
         return [known.get(value) for value in values]
@@ -203,6 +203,10 @@ def _taken(field: Any, values: list[Any]) -> list[Any]:
 
 def microseconds(at: datetime) -> int:
     return (at - EPOCH) // MICROSECOND
+
+
+def moment(us: int) -> datetime:
+    return EPOCH + us * MICROSECOND
 
 
 def as_event(row: Row, workspace_id: UUID) -> Event:

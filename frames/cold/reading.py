@@ -9,15 +9,16 @@ from __future__ import annotations
 import heapq
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator
-from datetime import datetime
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from datetime import date, datetime
 from itertools import islice
 from typing import Any, TypeVar
 
 from frames.cold import late, store
-from frames.cold.container import Container, Row, Run, as_event, microseconds
+from frames.cold.container import Container, Row, Run, as_event, microseconds, moment
 from frames.models import ArchivedPeriod, Event, Frame
 from frames.partitions import month_of
+from stackmemory.lib.keyset import Beside
 
 T = TypeVar("T")
 # By (occurred_at, seq, id), as any timeline.
@@ -33,8 +34,8 @@ def periods_of(
 ) -> list[ArchivedPeriod]:
     """The objects with events of the months between two times."""
     rows = ArchivedPeriod.unscoped.filter(
-        workspace=workspace_id, state__in=ArchivedPeriod.HOLDING,
-        month__gte=month_of(first), month__lte=month_of(last), **of,
+        **{"state__in": ArchivedPeriod.HOLDING} | of,
+        workspace=workspace_id, month__gte=month_of(first), month__lte=month_of(last),
     )  # fmt: skip
     return list(rows.order_by("month", "part", "pk"))
 
@@ -89,6 +90,41 @@ def _once(rows: Iterable[Row]) -> Iterator[Row]:
         last = row["id"]
 
 
+def beside(frame: Frame) -> Beside | None:
+    """What a list of a frame's events has in cold storage, for lib/keyset.py; None for nothing."""
+    first, last = frame.first_event_at, frame.last_event_at
+    if not frame.cold_count or first is None or last is None:
+        return None
+
+    def rows(order: Sequence[str], values: Sequence[Any] | None, most: int) -> Iterable[Event]:
+        forwards, place = not order[0].startswith("-"), tuple(values or ())
+        low = place[0] if place and forwards else first
+        high = place[0] if place and not forwards else last
+        found = walk(frame.workspace_id, [frame.pk], low, high, forwards=forwards)
+        beyond = (
+            event
+            for event in found
+            if not place
+            or (
+                ((event.occurred_at, event.seq, event.pk) > place) == forwards
+                and (event.occurred_at, event.seq, event.pk) != place
+            )
+        )
+        return islice(beyond, most)
+
+    return rows
+
+
+def with_cold(frame: Frame, hot: Iterable[Event], *, most: int) -> Iterable[Event]:
+    """The first events of a frame, of which `hot` are those that are in the table."""
+    first, last = frame.first_event_at, frame.last_event_at
+    if not frame.cold_count or first is None or last is None:
+        return hot
+    there = list(hot)
+    cold = walk(frame.workspace_id, [frame.pk], first, last)
+    return together(there, cold, key=lambda e: (e.occurred_at, e.seq, e.pk), most=most)
+
+
 def find(workspace_id: uuid.UUID, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Event]:
     """Those of these events that are in cold storage. One query; raises ColdLost."""
     wanted = set(ids)
@@ -102,6 +138,34 @@ def find(workspace_id: uuid.UUID, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, E
             if row is not None:
                 found[each] = as_event(row, workspace_id)
     return found
+
+
+def span(frame: Frame) -> tuple[datetime, datetime] | None:
+    """When a frame's first and last cold events were. Nothing is unpacked for it."""
+    first, last = frame.first_event_at, frame.last_event_at
+    if not frame.cold_count or first is None or last is None:
+        return None
+    periods = periods_of(frame.workspace_id, first, last, project=frame.project_id)
+    runs = [run for period in periods for run in store.load(period).frames.get(frame.pk, ())]
+    if not runs:
+        return None
+    return moment(min(run[3] for run in runs)), moment(max(run[4] for run in runs))
+
+
+def count_before(workspace_id: uuid.UUID, frames: Collection[uuid.UUID], limit: datetime) -> int:
+    """How many cold events of these frames lie before a time."""
+    return sum(row["occurred_at"] < limit for row in of_frames(workspace_id, frames))
+
+
+def octets(
+    workspace_id: uuid.UUID, first: datetime, last: datetime
+) -> Iterator[tuple[date, uuid.UUID, int]]:
+    """(day, project, bytes of payload) of each cold event between two times. Raises ColdLost."""
+    for period in periods_of(workspace_id, first, last, state=ArchivedPeriod.State.COLD):
+        for row in store.load(period).rows():
+            if first <= row["occurred_at"] < last:
+                size = row.get("stored_octets") or len(row["payload"].encode("utf-8", "replace"))
+                yield row["occurred_at"].date(), period.project_id, size
 
 
 def of_frames(workspace_id: uuid.UUID, frames: Collection[uuid.UUID]) -> Iterator[Row]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from frames.cold import reading
 from frames.ingest import event_id
 from frames.models import Anchor, Event, Frame, KeptRow, Task, TransferItem
 from frames.transfer.documents import EVENT
@@ -120,7 +121,11 @@ class Comparison:
                 for _, name, row in named
                 if name and (at := moment(row["ts"])) is not None
             }
-            found = {e.source_id: e for e in query.filter(pk__in=by_id)}
+            there = {e.pk: e for e in query.filter(pk__in=by_id)}
+            cold = reading.find(self.workspace.pk, by_id - there.keys())
+            found = {
+                e.source_id: e for e in [*there.values(), *events.give_origin([*cold.values()])]
+            }
             rest = [(name, row) for _, name, row in named if name and name not in found]
             if rest:
                 in_frames = {identity_of(row["frame_id"]) or "" for _, row in rest}
@@ -128,6 +133,10 @@ class Comparison:
                     frame__source_id__in=in_frames, source_id__in=[name for name, _ in rest]
                 )
                 found |= {event.source_id: event for event in moved}
+                found |= events.moved_cold(
+                    self.workspace.pk, {"source_id__in": in_frames},
+                    {name for name, _ in rest if name not in found},
+                )  # fmt: skip
             yield _pairs("events", named, found, _event)
 
     def _anchors(
@@ -239,6 +248,9 @@ def events_of(
         for e in events.with_origin(query).iterator(chunk_size=500)
         if e.source_id in wanted
     }
+    if frame.cold_count:
+        cold = events.moved_cold(workspace.pk, {"pk": frame.pk}, wanted)
+        found |= {name: events.event_row(event) for name, event in cold.items()}
     if beside:
         kept_items = TransferItem.objects.in_workspace(workspace).filter(
             table="events", category="conflict", source_id__in=wanted

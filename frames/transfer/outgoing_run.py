@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db.models import Count, Max, Q
 
+from frames.cold.container import as_event
 from frames.models import Anchor, Event, Frame, KeptRow, Project, Revision, Task, TransferItem
 from frames.transfer.beside import Beside
 from frames.transfer.comparing import events_of as copies_of
@@ -28,7 +29,7 @@ from frames.transfer.outgoing import (
 )
 from frames.transfer.reading import events_of, groups, parts
 from frames.transfer.rows import kept
-from frames.transfer.rows.events import with_origin
+from frames.transfer.rows.events import give_origin, with_origin
 from frames.transfer.rows.frames import RETENTION, frame_hash
 from frames.transfer.sharing import hidden_from, share
 from frames.transfer.values import Row, unpack_row
@@ -166,7 +167,11 @@ class Outgoing:
         seqs: dict[uuid.UUID, int] = {}
         for group in groups(frames):
             about = self._read(self._about, group)
-            events = events_of(self._event_query(), group, EVENT_ORDER)
+            found = events_of(
+                self._event_query(), group, EVENT_ORDER, workspace_id=self.workspace.pk,
+                cold=lambda row: as_event(row, self.workspace.pk),
+            )  # fmt: skip
+            events = map(give_origin, found)
             while rows := self._read(next, events, None):
                 self.writer.add("events", [self._event_row(e, about, seqs) for e in rows])
                 self._tick(len(rows))

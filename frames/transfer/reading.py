@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, islice
 from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db.models import Q
+
+from frames.cold import reading
+from frames.cold.container import Row
 
 T = TypeVar("T")
 EVENTS_AT_ONCE = 2000
@@ -38,13 +42,48 @@ def groups(frames: Iterable[tuple[UUID, int]]) -> Iterator[list[UUID]]:
         yield group
 
 
-def events_of(events: Any, frame_ids: Sequence[UUID], order: Sequence[str]) -> Iterator[list[Any]]:
+def events_of(
+    events: Any,
+    frame_ids: Sequence[UUID],
+    order: Sequence[str],
+    *,
+    workspace_id: UUID,
+    cold: Callable[[Row], Any],
+) -> Iterator[list[Any]]:
     """Lists of the events of a group of frames, ordered by frame, time, number and id.
 
     `events` is a queryset of rows or of tuples (`values_list`) that begin with the fields of
     `order`: frame_id, occurred_at, seq, id. By frame, since that is what there is an index for:
-    other workspaces' events are not read past.
+    other workspaces' events are not read past. Those in cold storage are among them: `cold` makes one
+    of such a row. Each list is read in the scope in which it is asked for.
     """
+    hot = _hot(events, frame_ids, order)
+    first = next(hot, [])
+    stored = reading.of_frames(workspace_id, frame_ids)  # asked for after the table
+    one = next(stored, None)
+    lists = chain([first] if first else [], hot)
+    if one is None:
+        yield from lists
+        return
+    others = map(cold, chain([one], stored))
+    merged = heapq.merge(chain.from_iterable(lists), others, key=lambda row: _place(row, order))
+    yield from parts(_once(merged, order), EVENTS_AT_ONCE)
+
+
+def _once(rows: Iterable[T], order: Sequence[str]) -> Iterator[T]:
+    last: tuple[Any, ...] | None = None
+    for row in rows:
+        place = _place(row, order)
+        if place != last:
+            yield row
+        last = place
+
+
+def _place(row: Any, order: Sequence[str]) -> tuple[Any, ...]:
+    return row[:4] if isinstance(row, tuple) else tuple(getattr(row, name) for name in order)
+
+
+def _hot(events: Any, frame_ids: Sequence[UUID], order: Sequence[str]) -> Iterator[list[Any]]:
     query = events.filter(frame_id__in=frame_ids).order_by(*order)
     last: tuple[Any, ...] | None = None
     while True:
@@ -53,9 +92,7 @@ def events_of(events: Any, frame_ids: Sequence[UUID], order: Sequence[str]) -> I
             yield rows
         if len(rows) < EVENTS_AT_ONCE:
             return
-        end = rows[-1]
-        place = end[:4] if isinstance(end, tuple) else tuple(getattr(end, n) for n in order)
-        last = place
+        last = _place(rows[-1], order)
 
 
 def _after(query: Any, place: tuple[Any, ...]) -> Any:

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import gc
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from frames import partitions
+from frames.cold import reading
 from frames.ingest import NewEvent, append_events, event_id
 from frames.models import Event
 from frames.transfer.draft import EPOCH, Draft
-from frames.transfer.rows.events import event_fields, event_row, with_origin
+from frames.transfer.rows.events import (
+    event_fields,
+    event_row,
+    give_origin,
+    moved_cold,
+    with_origin,
+)
 from frames.transfer.run import Run, chunks
 from frames.transfer.source import Source
 from frames.transfer.stacks import Place, Stacks
@@ -192,13 +199,20 @@ class Timeline:
             return {}
         events = with_origin(Event.objects.in_workspace(self.run.workspace))
         found = {e.source_id: e for e in events.filter(pk__in=[a.event.id for a in old])}
+        found |= self._cold(a.event.id for a in old if a.source_id not in found)
         rest = [a for a in old if a.source_id not in found]
         if rest:
-            moved = events.filter(
-                frame__in={a.place.id for a in rest}, source_id__in=[a.source_id for a in rest]
-            )
+            in_frames = {a.place.id for a in rest}
+            moved = events.filter(frame__in=in_frames, source_id__in=[a.source_id for a in rest])
             found |= {event.source_id: event for event in moved}
+            left = {a.source_id for a in rest} - found.keys()
+            found |= moved_cold(self.run.workspace.pk, {"pk__in": in_frames}, left)
         return {source_id: event_row(event) for source_id, event in found.items()}
+
+    def _cold(self, ids: Iterable[uuid.UUID]) -> dict[str, Event]:
+        """Those of these events that are in cold storage, by source id."""
+        found = reading.find(self.run.workspace.pk, ids)
+        return {event.source_id: event for event in give_origin([*found.values()])}
 
     def _again(
         self, source_id: str, row: Row, different: list[str], reason: str = "other_content"
@@ -213,6 +227,8 @@ class Timeline:
         missed = [a for a in new if a.event.id not in inserted]
         events = with_origin(Event.objects.in_workspace(self.run.workspace))
         found = {e.id: e for e in events.filter(pk__in=[a.event.id for a in missed])}
+        lacking = {a.event.id for a in missed} - found.keys()
+        found |= {event.id: event for event in self._cold(lacking).values()}
         for arrival in missed:
             ours = event_row(found[arrival.event.id])
             self._again(arrival.source_id, arrival.row, differences(ours, arrival.row))

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from frames import stack, timeline
+from frames.cold import reading
 from frames.entries import Entry, entries, entry_of
 from frames.models import Event, Frame
 from frames.payload import WHOLE, clean, pretty
@@ -93,7 +94,7 @@ def frame_events(request: WorkspaceRequest, frame_id: uuid.UUID) -> HttpResponse
     """A part of a frame's timeline, to be put before or after what is on the page."""
     workspace, user = request.workspace, request.user
     frame = get_object_or_404(
-        workspace.frames.visible_to(user).only(*stack.ROW_FIELDS[:17]), pk=frame_id
+        workspace.frames.visible_to(user).only(*stack.ROW_FIELDS[:-3]), pk=frame_id
     )
     page = page_for(request, timeline.stretch_of(frame))
     context = {"frame": frame, "page": page, "rows": rows(entries(page.lines))}
@@ -110,6 +111,9 @@ def event(request: WorkspaceRequest, frame_id: uuid.UUID, event_id: uuid.UUID) -
     )
     wanted = [event_id, *_uuids(text_param(request, "with"))]
     found = {one.pk: one for one in workspace.events.filter(pk__in=wanted, frame=frame)}
+    if frame.cold_count and (lacking := set(wanted) - set(found)):
+        cold = reading.find(workspace.pk, lacking)
+        found |= {pk: one for pk, one in cold.items() if one.frame_id == frame.pk}
     if event_id not in found:
         raise Http404("No such event")
     if "raw" in request.GET:

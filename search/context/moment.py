@@ -135,7 +135,9 @@ class Moment:
         last = min(stretch.last, self.at) if self.at else stretch.last
         edge = stretch.horizon(last, forwards=False)
         events = timeline.between(self.actor.workspace, stretch, edge, last)
-        return timeline.lines_of(events.order_by("-occurred_at", "-seq", "-id")[:most])
+        return timeline.lines_beyond(
+            self.actor.workspace, stretch, events, edge, last, None, forwards=False, most=most
+        )
 
     def frames(self, rows: Iterable[Frame]) -> list[Frame]:
         """The frames as they stood, without those that this person could not see then."""

@@ -13,6 +13,7 @@ from allauth.usersessions.models import UserSession
 from django.db.models import Q
 from django.utils import timezone
 
+from frames.cold.container import as_event
 from frames.models import AgentSession, Anchor, Event, Frame, HandOff, Task
 from frames.transfer.reading import events_of, groups, parts
 from search.models import SavedSearch
@@ -117,7 +118,10 @@ def _workspace(user: User, membership: Membership) -> Iterator[bytes]:
     first = True
     query = Event.objects.in_workspace(workspace)
     for group in groups(counted):
-        found = events_of(query, group, EVENT_ORDER)
+        found = events_of(
+            query, group, EVENT_ORDER, workspace_id=workspace.pk,
+            cold=lambda row: as_event(row, workspace.pk),
+        )  # fmt: skip
         while True:
             with workspace_scope(workspace.pk):
                 events = next(found, None)

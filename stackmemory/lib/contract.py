@@ -20,7 +20,7 @@ from pydantic import (
     StringConstraints,
 )
 
-from stackmemory.lib.keyset import paginate
+from stackmemory.lib.keyset import Beside, paginate
 from stackmemory.lib.refusal import Refusal
 
 T = TypeVar("T")
@@ -60,9 +60,10 @@ def page(
     queryset: models.QuerySet[Any],
     order: tuple[str, ...],
     out: Callable[[Any], T],
+    beside: Beside | None = None,
 ) -> Listed[T]:
     """The page of a queryset that was asked for. Raises Refusal for a cursor of another list."""
-    found = paginate(queryset, order=order, cursor=paging.cursor, size=paging.limit)
+    found = paginate(queryset, order=order, cursor=paging.cursor, size=paging.limit, beside=beside)
     if found.lost:
         raise Refusal(
             "invalid",

@@ -10,7 +10,7 @@ import base64
 import binascii
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +20,8 @@ from django.db import models
 
 MAX_CURSOR = 2000
 FORWARD, BACKWARD = "f", "b"
+# (order, values of the cursor's row, how many at most) → rows
+Beside = Callable[[Sequence[str], Sequence[Any] | None, int], Iterable[Any]]
 BIGGEST = 2**63
 
 
@@ -52,11 +54,14 @@ def paginate(
     order: Sequence[str],
     cursor: str = "",
     size: int = 50,
+    beside: Beside | None = None,
 ) -> Page:
     """The page of `queryset` at `cursor`, in `order` (field names, "-" for descending).
 
     The order must end in something unique and hold no nulls. One query; going back past the
     beginning costs a second one. A cursor that cannot be read gives the first page, `lost`.
+    Some rows may lie elsewhere: `beside` gives those beyond a cursor's values, in an order that goes
+    one way only, as many as are asked for.
     """
     lost = False
     direction, values = FORWARD, None
@@ -70,16 +75,29 @@ def paginate(
     if values is not None:
         rows = rows.filter(_after(wanted, values))
     items = list(rows[: size + 1])
+    if beside is not None:
+        items = _together(items, beside(wanted, values, size + 1), wanted)[: size + 1]
     more, items = len(items) > size, items[:size]
     if direction == BACKWARD:
         if not more:  # the beginning: show it whole
-            return paginate(queryset, order=order, size=size)
+            return paginate(queryset, order=order, size=size, beside=beside)
         items.reverse()
     return Page(
         items=items,
         next=encode(items[-1], order, FORWARD) if more or direction == BACKWARD else None,
         previous=encode(items[0], order, BACKWARD) if values is not None and items else None,
         lost=lost,
+    )
+
+
+def _together(items: list[Any], others: Iterable[Any], order: Sequence[str]) -> list[Any]:
+    """Both in order, each key once."""
+    names = [name.lstrip("-") for name in order]
+    found = {row.pk: row for row in others} | {row.pk: row for row in items}
+    return sorted(
+        found.values(),
+        key=lambda row: [getattr(row, name) for name in names],
+        reverse=order[0].startswith("-"),
     )
 
 

@@ -8,6 +8,7 @@ from django.db.models import Q
 from msgspec import Meta
 
 from frames import calls, timeline
+from frames.cold import reading
 from frames.models import Event, Frame
 from frames.reach import anchors_of, frames_of, uuid_or_none
 from stackmemory.lib.keyset import paginate
@@ -197,24 +198,18 @@ def _lines(call: Call, frame: Frame, given: GetTimeline) -> tuple[list[timeline.
         raise _bad_cursor()
     if stretch is None:
         return [], False
-    newest = given.order == "newest"
     events = timeline.between(call.actor.workspace, stretch, stretch.first, stretch.last)
-    if place is not None:
-        events = events.filter(_beyond(place, "lt" if newest else "gt"))
     if given.types:
         events = events.filter(type__in=given.types)
     if given.errors:
         events = events.filter(is_error=True)
-    sign = "-" if newest else ""
-    events = events.order_by(f"{sign}occurred_at", f"{sign}seq", f"{sign}id")
-    lines = timeline.lines_of(events[: given.limit + 1])
+    lines = timeline.lines_beyond(
+        call.actor.workspace, stretch, events, stretch.first, stretch.last, place,
+        forwards=given.order != "newest", most=given.limit + 1,
+        keep=lambda line: (not given.types or line.type in given.types)
+        and (not given.errors or line.is_error),
+    )  # fmt: skip
     return lines[: given.limit], len(lines) > given.limit
-
-
-def _beyond(place: timeline.Place, step: str) -> Q:
-    return Q(**{f"occurred_at__{step}": place.at}) | Q(occurred_at=place.at) & (
-        Q(**{f"seq__{step}": place.seq}) | Q(seq=place.seq, **{f"id__{step}": place.id})
-    )
 
 
 def _one_event(call: Call, given: GetTimeline) -> tuple[Timeline, str]:
@@ -222,6 +217,10 @@ def _one_event(call: Call, given: GetTimeline) -> tuple[Timeline, str]:
     events = Event.objects.in_workspace(call.actor.workspace).select_related("frame")
     seen = frames_of(call.actor).values("pk")
     event = events.filter(pk=key, frame__in=seen).first() if key else None
+    if event is None and key:
+        event = reading.find(call.actor.workspace.pk, [key]).get(key)
+        if event is not None and not frames_of(call.actor).filter(pk=event.frame_id).exists():
+            event = None
     if event is None:
         raise NotFound("event", field="event")
     line = timeline.Line.whole(event, LONGEST_EVENT)

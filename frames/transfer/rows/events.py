@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from frames.models import Event
+from frames.cold import reading
+from frames.cold.container import as_event
+from frames.models import AgentSession, Event, Frame
 from frames.transfer.draft import Draft, altered, leftover, with_leftover
 from frames.transfer.values import Row, js, milliseconds
 
@@ -58,6 +62,31 @@ def with_origin(events: Any) -> Any:
     return events.select_related("frame", "session").only(
         *names, "frame__source_id", "session__source_id"
     )
+
+
+def give_origin(events: Sequence[Event]) -> Sequence[Event]:
+    """The same for events that come from no such query: two at most."""
+    bare = [event for event in events if not Event.frame.is_cached(event)]  # type: ignore[attr-defined]
+    if bare:
+        frames = Frame.unscoped.only("source_id").in_bulk({e.frame_id for e in bare})
+        wanted = {e.session_id for e in bare if e.session_id}
+        sessions = AgentSession.unscoped.only("source_id").in_bulk(wanted)
+        for event in bare:
+            event.frame = frames[event.frame_id]
+            event.session = sessions.get(event.session_id) if event.session_id else None
+    return events
+
+
+def moved_cold(
+    workspace_id: uuid.UUID, of: Mapping[str, Any], source_ids: Collection[str]
+) -> dict[str, Event]:
+    """The events of these frames, `of` picks them, that have these source ids and are in cold storage."""
+    if not source_ids:
+        return {}
+    frames = Frame.unscoped.filter(workspace=workspace_id, cold_count__gt=0, **of)
+    rows = reading.of_frames(workspace_id, list(frames.values_list("pk", flat=True)))
+    found = [as_event(row, workspace_id) for row in rows if row["source_id"] in source_ids]
+    return {event.source_id: event for event in give_origin(found)}
 
 
 def event_row(event: Event) -> Row:
