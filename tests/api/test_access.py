@@ -15,10 +15,10 @@ from frames.models import HandOff, Project
 from stackmemory.api import api
 from stackmemory.openapi import operations
 from tests.api.client import Api, error_of, key_for
+from tests.conftest import make_person, make_workspace
 from tests.things import things
-from workspaces import api_keys
 from workspaces.access import PERMISSIONS
-from workspaces.models import Membership, User
+from workspaces.models import ApiKey, Membership, User, Workspace
 
 pytestmark = pytest.mark.django_db
 
@@ -84,9 +84,54 @@ every = pytest.mark.parametrize("call", CALLS, ids=[call.name for call in CALLS]
 NAMING = [call for call in CALLS if call.arguments]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def acme(stage) -> Workspace:
+    return make_workspace("acme")
+
+
+@pytest.fixture(scope="module")
+def globex(stage) -> Workspace:
+    return make_workspace("globex")
+
+
+@pytest.fixture(scope="module")
+def alice(acme) -> User:
+    return make_person("alice", acme, "owner")
+
+
+@pytest.fixture(scope="module")
+def charlie(globex) -> User:
+    return make_person("charlie", globex, "owner")
+
+
+@pytest.fixture(scope="module")
 def ours(acme, alice) -> dict[str, Any]:
     return with_hand_off(acme, alice)
+
+
+@pytest.fixture(scope="module")
+def theirs(globex, charlie) -> dict[str, Any]:
+    return with_hand_off(globex, charlie)
+
+
+@pytest.fixture(scope="module")
+def keys(acme, alice, ours) -> dict[str, Api]:
+    """A key of each kind, by what is said of it below."""
+    now = timezone.now()
+    made = {scope: key_for(acme, alice, scope) for scope in ("read", "write", "admin")}
+    made["ended"] = key_for(acme, alice, "admin", expires_at=now - timedelta(seconds=1))
+    made["revoked"] = key_for(acme, alice, "admin")
+    ApiKey.unscoped.filter(pk=made["revoked"].key.pk).update(revoked_at=now)
+    for role in ("viewer", "member", "admin", "gone"):
+        user = make_person(f"the-{role}", acme, role if role != "gone" else "admin")
+        made[f"of the {role}"] = key_for(acme, user, "read", "write", "admin")
+    Membership.unscoped.filter(user=user).delete()
+    locked = make_person("locked", acme, "admin")
+    made["of the locked"] = key_for(acme, locked, "admin")
+    User.objects.filter(pk=locked.pk).update(is_active=False)
+    made["of nobody"] = key_for(acme, None, "read", "write", "admin")
+    made["of a project gone"] = key_for(acme, alice, "admin", project_id=ours["event_id"])
+    return made
 
 
 def with_hand_off(workspace: Any, person: User) -> dict[str, Any]:
@@ -111,71 +156,56 @@ def let_in(response: Any) -> bool:
 
 
 @every
-def test_without_a_usable_key_nobody_is_let_in(call, ours, acme, alice):
-    now = timezone.now()
-    ended = key_for(acme, alice, "admin", expires_at=now - timedelta(seconds=1))
-    revoked = key_for(acme, alice, "admin")
-    type(revoked.key).unscoped.filter(pk=revoked.key.pk).update(revoked_at=now)
-    for caller in (Api(), Api("sm_nonsense"), ended, revoked):
+def test_without_a_usable_key_nobody_is_let_in(call, ours, keys):
+    for caller in (Api(), Api("sm_nonsense"), keys["ended"], keys["revoked"]):
         assert error_of(call.send(caller, ours))[:2] == (401, "unauthenticated")
 
 
 @every
-def test_a_key_can_do_what_its_scopes_say(call, ours, acme, alice):
-    for scope in ("read", "write", "admin"):
-        caller = key_for(acme, alice, scope)
-        role = {"read": "viewer", "write": "member", "admin": "admin"}[scope]
+def test_a_key_can_do_what_its_scopes_say(call, ours, keys):
+    for scope, role in {"read": "viewer", "write": "member", "admin": "admin"}.items():
         allowed = call.permission in PERMISSIONS[role]
-        assert let_in(call.send(caller, ours)) == allowed, scope
+        assert let_in(call.send(keys[scope], ours)) == allowed, scope
 
 
 @every
-def test_a_key_can_do_no_more_than_its_maker_may(call, ours, acme, person):
+def test_a_key_can_do_no_more_than_its_maker_may(call, ours, keys):
     for role in ("viewer", "member", "admin"):
-        user = person(f"the-{role}", acme, role)
-        caller = key_for(acme, user, "read", "write", "admin")
-        assert let_in(call.send(caller, ours)) == (call.permission in PERMISSIONS[role]), role
-    Membership.unscoped.filter(user=user).delete()
-    assert may_not(call.send(caller, ours)), "left the team"
+        allowed = call.permission in PERMISSIONS[role]
+        assert let_in(call.send(keys[f"of the {role}"], ours)) == allowed, role
+    assert may_not(call.send(keys["of the gone"], ours)), "left the team"
 
 
 @every
-def test_a_key_of_a_person_who_may_not_log_in_does_nothing(call, ours, acme, person):
-    user = person("gone", acme, "admin")
-    caller = key_for(acme, user, "admin")
-    User.objects.filter(pk=user.pk).update(is_active=False)
-    assert may_not(call.send(caller, ours))
+def test_a_key_of_a_person_who_may_not_log_in_does_nothing(call, ours, keys):
+    assert may_not(call.send(keys["of the locked"], ours))
 
 
 @every
-def test_an_operators_key_is_bound_by_its_scopes_alone(call, ours, acme):
-    key, text = api_keys.create(workspace=acme, name="op", scopes=["read", "write", "admin"])
-    assert let_in(call.send(Api(text, key), ours))
+def test_an_operators_key_is_bound_by_its_scopes_alone(call, ours, keys):
+    assert let_in(call.send(keys["of nobody"], ours))
 
 
 @every
-def test_a_key_of_a_deleted_workspace_opens_nothing(call, ours, acme, alice):
-    caller = key_for(acme, alice, "admin")
-    acme.deleted_at = timezone.now()
-    acme.save()
-    assert call.send(caller, ours).status_code == 401
+def test_a_key_of_a_deleted_workspace_opens_nothing(call, ours, acme, keys):
+    Workspace.objects.filter(pk=acme.pk).update(deleted_at=timezone.now())
+    assert call.send(keys["admin"], ours).status_code == 401
 
 
 @pytest.mark.parametrize("call", NAMING, ids=[call.name for call in NAMING])
-def test_another_teams_things_do_not_exist(call, ours, acme, globex, alice, charlie):
-    theirs = with_hand_off(globex, charlie)
-    caller = key_for(acme, alice, "admin")
+def test_another_teams_things_do_not_exist(call, ours, theirs, keys):
     for argument in call.arguments:
         mixed = ours | {NAMES[argument]: theirs[NAMES[argument]]}
         if call.name.startswith("DELETE /tasks") and argument == "on":
             continue  # to wait no longer for what one never waited for changes nothing
-        assert call.send(caller, mixed).status_code == 404, argument
+        assert call.send(keys["admin"], mixed).status_code == 404, argument
 
 
 @every
-def test_a_key_of_one_project_reaches_no_other(call, ours, acme, alice):
+def test_a_key_of_one_project_reaches_no_other(call, ours, acme, keys):
     other = Project.unscoped.create(workspace=acme, slug="other", name="Other")
-    caller = key_for(acme, alice, "admin", project_id=other.pk)
+    caller = keys["of a project gone"]
+    ApiKey.unscoped.filter(pk=caller.key.pk).update(project_id=other.pk)
     response = call.send(caller, ours)
     if call.permission not in ("read", "write") or call.name == "POST /projects":
         assert response.status_code == 403
@@ -188,9 +218,8 @@ def test_a_key_of_one_project_reaches_no_other(call, ours, acme, alice):
 
 
 @every
-def test_a_key_of_a_project_that_is_gone_reaches_nothing(call, ours, acme, alice):
-    caller = key_for(acme, alice, "admin", project_id=ours["event_id"])
-    response = call.send(caller, ours)
+def test_a_key_of_a_project_that_is_gone_reaches_nothing(call, ours, keys):
+    response = call.send(keys["of a project gone"], ours)
     assert str(ours["frame_id"]) not in response.content.decode()
     if call.arguments:
         assert response.status_code in (403, 404)
@@ -213,11 +242,8 @@ BODY_REFS: list[tuple[str, Callable[[dict[str, Any]], dict[str, Any]], str]] = [
 
 
 @pytest.mark.parametrize(("path", "body", "field"), BODY_REFS)
-def test_a_body_cannot_name_another_teams_things(
-    path, body, field, ours, acme, globex, alice, charlie
-):
-    theirs = with_hand_off(globex, charlie)
-    response = key_for(acme, alice, "admin").post(path, body(theirs))
+def test_a_body_cannot_name_another_teams_things(path, body, field, ours, theirs, keys):
+    response = keys["admin"].post(path, body(theirs))
     assert error_of(response) == (404, "not_found", field)
 
 
@@ -231,27 +257,23 @@ FILTERS = [
 
 
 @pytest.mark.parametrize(("path", "name", "thing"), FILTERS)
-def test_a_filter_cannot_name_another_teams_things(
-    path, name, thing, ours, acme, globex, alice, charlie
-):
-    theirs = with_hand_off(globex, charlie)
-    caller = key_for(acme, alice, "read")
+def test_a_filter_cannot_name_another_teams_things(path, name, thing, ours, theirs, keys):
+    caller = keys["read"]
     assert error_of(caller.get(path, **{name: theirs[thing]})) == (404, "not_found", name)
     assert caller.get(path, **{name: ours[thing]}).status_code == 200
 
 
-def test_lists_hold_nothing_of_another_team(acme, globex, alice, charlie):
-    with_hand_off(globex, charlie)
-    caller = key_for(acme, alice, "admin")
+def test_lists_hold_nothing_of_another_team(theirs):
+    team = make_workspace("initech")
+    caller = key_for(team, make_person("ines", team, "owner"), "admin")
     for path in ("projects", "sessions", "frames", "anchors", "tasks", "hand-offs", "invitations"):
         assert caller.get(path).json() == {"items": [], "next": None}, path
     people = [member["email"] for member in caller.get("members").json()["items"]]
-    assert people == ["alice@example.com"]
+    assert people == ["ines@example.com"]
     assert len(caller.get("keys").json()["items"]) == 1
 
 
-def test_every_operation_that_writes_is_tried_with_a_body_it_can_read(ours, acme, alice):
-    caller = key_for(acme, alice, "admin")
+def test_every_operation_that_writes_is_tried_with_a_body_it_can_read(ours, keys):
     for call in CALLS:
         if call.method != "GET":
-            assert call.send(caller, ours).status_code != 400, call.name
+            assert call.send(keys["admin"], ours).status_code != 400, call.name
