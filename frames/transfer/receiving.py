@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from frames.models import Transfer, TransferItem
@@ -176,7 +176,8 @@ def _part(transfer: Transfer) -> Path:
 def _tidy(workspace: Workspace, mirror: str) -> None:
     """Give up what nobody goes on with; of a mirror, what is of no more use.
 
-    The parts of a mirror that are done say nothing any more, unless they keep rows beside.
+    The parts of a mirror that are done say nothing any more, unless they keep rows beside; and of
+    one row, however often it came in conflict, the latest is kept.
     """
     transfers = Transfer.objects.in_workspace(workspace)
     old = Q(state=State.RECEIVING, beat_at__lt=timezone.now() - ABANDONED)
@@ -189,6 +190,7 @@ def _tidy(workspace: Workspace, mirror: str) -> None:
         )
         shutil.rmtree(upload.folder_of(transfer), ignore_errors=True)
     if mirror:
+        _forget_older(workspace, mirror)
         beside = TransferItem.objects.in_workspace(workspace).exclude(
             category=TransferItem.Category.ADJUSTED
         )
@@ -197,3 +199,18 @@ def _tidy(workspace: Workspace, mirror: str) -> None:
             state__in=(State.DONE, State.CANCELLED),
         )  # fmt: skip
         done.exclude(pk__in=beside.values("transfer_id")).delete()
+
+
+def _forget_older(workspace: Workspace, mirror: str) -> None:
+    """Rows in conflict that a later part of the mirror brought again."""
+    items = TransferItem.objects.in_workspace(workspace).filter(
+        category=TransferItem.Category.CONFLICT, transfer__kind=Transfer.Kind.MIRROR,
+        transfer__options__mirror=mirror, transfer__state=State.DONE,
+    )  # fmt: skip
+    newer = items.filter(
+        table=OuterRef("table"), source_id=OuterRef("source_id"), transfer_id__gt=OuterRef("transfer_id")
+    )  # fmt: skip
+    old = items.annotate(is_old=Exists(newer)).filter(is_old=True)
+    TransferItem.objects.in_workspace(workspace).filter(
+        pk__in=list(old.values_list("pk", flat=True))
+    ).delete()

@@ -13,7 +13,7 @@ import pytest
 from django.utils import timezone
 
 from frames.jobs import run_import
-from frames.models import Frame, Transfer
+from frames.models import Frame, Transfer, TransferItem
 from frames.transfer import receiving, upload
 from tests.api.client import error_of, ok
 from tests.pages import few_queries
@@ -163,3 +163,23 @@ def test_a_list_asks_little(acme, admin):
     with few_queries(8):
         found = ok(admin.get("imports"))["items"]
     assert {each["name"] for each in found} == {f"{number}" for number in range(30)}
+
+
+def test_what_a_mirror_brings_in_conflict_again_and_again_is_kept_once(
+    acme, admin, tmp_path, settings
+):
+    def part(number: int) -> dict[str, Any]:
+        store = Store(tmp_path / f"{number}.db", A)
+        store.frame("f-1", name=f"Said there {number}")
+        data = zipped(**{"store/context.db": store.done().read_bytes()})
+        told = ok(admin.post("imports", announced(data, mirror="m", project="shop")), 201)
+        return ok(put(admin, told["id"], 0, data))["report"]["rows"]["frames"]
+
+    assert part(0)["imported"] == 1
+    Frame.unscoped.update(source={"hash": "changed here"}, name="Said here")
+    assert [part(number)["conflict"] for number in (1, 2, 3)] == [1, 1, 1]
+    part(4)  # a mirror tidies when it announces
+    items = TransferItem.unscoped.filter(category="conflict").order_by("pk")
+    assert [item.content["name"] for item in items] == ["Said there 3", "Said there 4"]
+    assert Transfer.unscoped.filter(kind="mirror").count() == 2
+    assert files(settings) == []
