@@ -34,8 +34,7 @@ def workspace_hash(
         reader.know({user.pk: user.email for user in people(reader.person_ids(part))})
     sums = [of_lines("workspace", [line(workspace_row(workspace))])]
     for part, fields in chosen:
-        rows = (row for chunk in reader.chunks(part, fields) for row in chunk)
-        sums.append(of_lines(part.name, map(line, rows)))
+        sums.append(of_blocks(part.name, reader.blocks(part, fields)))
     return combined(sums)
 
 
@@ -44,11 +43,16 @@ def workspace_row(workspace: Workspace) -> dict[str, Any]:
 
 
 def of_lines(name: str, lines: Iterable[bytes]) -> Sum:
+    return of_blocks(name, ((1, each) for each in lines))
+
+
+def of_blocks(name: str, blocks: Iterable[tuple[int, bytes]]) -> Sum:
+    """Of blocks of lines, each with the number of its rows."""
     total, rows, size = hashlib.sha256(), 0, 0
-    for each in lines:
-        total.update(each)
-        rows += 1
-        size += len(each)
+    for number, block in blocks:
+        total.update(block)
+        rows += number
+        size += len(block)
     return Sum(name, rows, size, total.hexdigest())
 
 

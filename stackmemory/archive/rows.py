@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +18,8 @@ from frames.models.event import PAYLOADS
 from frames.transfer.reading import events_of, groups
 from frames.transfer.sharing import Share
 from stackmemory.archive.contents import Part, part_named
-from stackmemory.lib import blobs
+from stackmemory.archive.event_lines import EventLines
+from stackmemory.lib import blobs, json_lines
 from stackmemory.lib.jsontext import OrderedJSONField
 from workspaces.models import User, Workspace
 
@@ -77,10 +79,8 @@ class Reader:
         columns = {name: _read_as(part.model, name) for name in fields}
         query = self.query(part)
         if part.model is Event:
-            picked = query.values_list(*EVENT_ORDER, *STORED, *columns.values())
             for group in groups(self.frames()):
-                for found in events_of(picked, group, EVENT_ORDER):
-                    yield [self._event(part, fields, values[4:]) for values in found]
+                yield from self._events(part, fields, group)
             return
         picked, last = query.order_by("pk").values_list("pk", *columns.values()), None
         size = FEW.get(part.name, AT_ONCE)
@@ -91,6 +91,53 @@ class Reader:
             if len(found) < size:
                 return
             last = found[-1][0]
+
+    def blocks(
+        self, part: Part, fields: Sequence[str] | None = None
+    ) -> Iterator[tuple[int, bytes]]:
+        """As chunks(), as (number of rows, their lines); of events the database's own, where it can."""
+        fields = list(fields or part.fields)
+        if part.model is not Event or not self._written_there(part, fields):
+            for chunk in self.chunks(part, fields):
+                yield len(chunk), b"".join(map(line, chunk))
+            return
+        lines = EventLines(self.workspace.pk, fields, lambda pk: self._line(part, fields, pk))
+        for is_cold, some in groupby(self.frames(), self._is_cold()):
+            for group in groups(some):
+                if is_cold:
+                    for chunk in self._events(part, fields, group):
+                        yield len(chunk), b"".join(map(line, chunk))
+                else:
+                    yield from lines.of(group)
+
+    def _written_there(self, part: Part, fields: Sequence[str]) -> bool:
+        """Whether the database can spell these events, and nothing in them is left out."""
+        if not json_lines.available() or not set(fields) >= EventLines.NEEDED:
+            return False
+        return self.hidden is None or not any(map(self._gone, set(part.references().values())))
+
+    def _is_cold(self) -> Callable[[tuple[UUID, int]], bool]:
+        frames = Frame.objects.in_workspace(self.workspace).filter(cold_count__gt=0)
+        cold = set(frames.values_list("pk", flat=True))
+        return lambda frame: frame[0] in cold
+
+    def _events(
+        self, part: Part, fields: Sequence[str], group: Sequence[UUID]
+    ) -> Iterator[list[Row]]:
+        columns = [_read_as(part.model, name) for name in fields]
+        picked = self.query(part).values_list(*EVENT_ORDER, *STORED, *columns)
+        concrete: Any = part.model._meta.get_field
+        names = [*EVENT_ORDER, *STORED, *(concrete(name).attname for name in fields)]
+        for found in events_of(
+            picked, group, EVENT_ORDER, workspace_id=self.workspace.pk,
+            cold=lambda row: tuple(row[name] for name in names),
+        ):  # fmt: skip
+            yield [self._event(part, fields, values[4:]) for values in found]
+
+    def _line(self, part: Part, fields: Sequence[str], pk: UUID) -> bytes:
+        columns = [_read_as(part.model, name) for name in fields]
+        values = self.query(part).values_list(*STORED, *columns).get(pk=pk)
+        return line(self._event(part, fields, values))
 
     def _event(self, part: Part, fields: Sequence[str], values: Sequence[Any]) -> Row:
         digest, octets, *values = values

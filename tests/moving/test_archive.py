@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import pytest
 from django.apps import apps
@@ -13,11 +14,12 @@ from django.db import connection, transaction
 
 from frames.models import Event, Frame
 from search.models import Document
-from stackmemory.archive import container
-from stackmemory.archive.contents import CONTENTS, LEFT_OUT, parts
+from stackmemory.archive import container, event_lines
+from stackmemory.archive.contents import CONTENTS, LEFT_OUT, part_named, parts
 from stackmemory.archive.errors import BadArchive
 from stackmemory.archive.hashing import combined, of_lines, workspace_hash
 from stackmemory.archive.reading import import_workspace
+from stackmemory.archive.rows import Reader, line
 from stackmemory.archive.writing import export_workspace
 from stackmemory.lib.row_security import tenant_models
 from stackmemory.lib.tenancy import workspace_scope
@@ -359,3 +361,26 @@ def test_the_commands(team, tmp_path, capsys, as_application):
         with pytest.raises(SystemExit):
             call_command(*wrong)
         assert capsys.readouterr().err.strip()
+
+
+@pytest.mark.postgresql_only
+def test_the_database_spells_events_as_python_does(team, monkeypatch, as_application):
+    """Byte for byte, in blocks of any size: odd numbers, escapes, old and far times, NULs escaped."""
+    frame = Frame.objects.in_workspace(team).filter(name="Build").get()
+    said = '{"q":"\\"\\\\ \\u0000 \\n / é 𝄞 \u2028 \x7f \u0001 \x1b","n":1.50}'
+    scores = (None, 0.0, -0.0, 1.0, 0.1, 1e-7, 123456.789, 1e14, 1e15, 1e16, -1.5e300, 5e-324)
+    times = (datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC))
+    for number, score in enumerate(scores):
+        Event.unscoped.create(
+            workspace=team, frame=frame, type="o\tdd\r", seq=-number, payload=said, score=score,
+            occurred_at=times[number % 2], source={"b": 1, "a": [1.10]}, source_id="\\.",
+        )  # fmt: skip
+    part = part_named("frames.event")
+    monkeypatch.setattr(event_lines, "AT_ONCE", 3)
+    with as_application(), workspace_scope(team.pk):
+        reader = Reader(team)
+        blocks = list(reader.blocks(part))
+        assert len(blocks) > 5
+        expected = [line(row) for chunk in reader.chunks(part) for row in chunk]
+    assert b"".join(text for _, text in blocks) == b"".join(expected)
+    assert sum(number for number, _ in blocks) == len(expected) == 11 + len(scores)
