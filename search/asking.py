@@ -12,7 +12,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from frames.models import Project
-from search.backends import Filters
+from search.backends import Filters, Light
 from search.filtering import file_pattern
 from search.grouping import grouped
 from search.models import Document
@@ -126,16 +126,17 @@ def _found(
     limit: int, counted: dict[Any, int],
 ) -> Found:  # fmt: skip
     filters = _filters(query, chosen, projects, now)
+    by_id = {project.pk: project for project in projects.values()}
     sort = chosen.sort or query.sort
     words = " ".join([query.text, *query.phrases]).strip()
     if not words:
         by = "-score" if sort == "score" else "-at"
         filters = filters if by == "-at" else filters._replace(least=filters.least or 0.0)
-        return newest(actor=actor, filters=filters, limit=limit, by=by)
+        return newest(actor=actor, filters=filters, limit=limit, by=by, projects=by_id)
     found = find(
         actor=actor, text=query.text or words, filters=filters,
         limit=MOST if sort in ("time", "score") or query.without else limit,
-        phrases=query.phrases, prefer=query.prefer, counted=counted,
+        phrases=query.phrases, prefer=query.prefer, counted=counted, projects=by_id,
     )  # fmt: skip
     if query.without:
         found.hits = [hit for hit in found.hits if not _holds(hit.document, query.without)]
@@ -217,7 +218,7 @@ def _holds(document: Any, words: Sequence[str]) -> bool:
 
 
 def _facets(
-    pool: list[Document], chosen: Chosen, projects: dict[str, Project], people: list[Person],
+    pool: Sequence[Light], chosen: Chosen, projects: dict[str, Project], people: list[Person],
     now: datetime,
 ) -> dict[str, list[Choice]]:  # fmt: skip
     slugs = {project.pk: project for project in projects.values()}
@@ -260,14 +261,14 @@ def _projects(actor: Actor) -> dict[str, Project]:
     projects = Project.objects.in_workspace(actor.workspace)
     if actor.project_id is not None:
         projects = projects.filter(pk=actor.project_id)
-    return {project.slug: project for project in projects.order_by("name")[:500]}
+    projects = projects.only("workspace_id", "slug", "name").order_by("name")
+    return {project.slug: project for project in projects[:500]}
 
 
 def _people(actor: Actor) -> list[Person]:
-    members = Membership.objects.in_workspace(actor.workspace).select_related("user")
+    members = Membership.objects.in_workspace(actor.workspace).order_by("created_at")
     return [
-        Person(member.user.pk, member.user.name, member.user.email)
-        for member in members.order_by("created_at")[:500]
+        Person(*row) for row in members.values_list("user_id", "user__name", "user__email")[:500]
     ]
 
 

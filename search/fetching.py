@@ -7,10 +7,10 @@ from uuid import UUID
 from django.db.models.functions import Left
 
 from frames.models import Project
-from search.backends import Filters
+from search.backends import HEAD, Filters
 from search.filtering import filtered, seen_now
 from search.models import Document
-from search.searching import HEAD, within
+from search.searching import within
 from workspaces.actor import Actor
 
 

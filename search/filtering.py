@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
@@ -52,7 +53,11 @@ def seen_now(documents: QuerySet[Document], user: User | None) -> QuerySet[Docum
 
     A document may lag behind its frame by a job; what is shown may not.
     """
-    mine = Q(frame__owner=user) if user else NOTHING
+    return seen_by(documents, user.pk if user else None)
+
+
+def seen_by(documents: QuerySet[Document], person: UUID | None) -> QuerySet[Document]:
+    mine = Q(frame__owner=person) if person else NOTHING
     return documents.filter(Q(frame=None) | Q(frame__visibility=Frame.Visibility.TEAM) | mine)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from uuid import UUID
 
 import numpy as np
 
@@ -17,6 +16,8 @@ K1, B = 1.0, 0.5
 MEANING = 0.8
 # What the next and the next but one in a frame add to a document.
 NEIGHBOURS = (0.4, 0.2)
+# What is further away by its number in the frame is no neighbour, whatever is between.
+REACH = 8
 
 
 def rarity(total: int, documents: int) -> float:
@@ -53,14 +54,3 @@ def fused(words: np.ndarray, meaning: np.ndarray | None) -> np.ndarray:
 def standard(scores: np.ndarray) -> np.ndarray:
     spread = scores.std() if len(scores) else 0.0
     return (scores - scores.mean()) / spread if spread > 1e-9 else np.zeros(len(scores))
-
-
-def with_neighbours(
-    scores: Mapping[UUID, float], neighbours: Mapping[UUID, Sequence[tuple[int, UUID]]]
-) -> dict[UUID, float]:
-    """Each document's score and part of those next to it: (steps away, which)."""
-    return {
-        which: own
-        + sum(NEIGHBOURS[steps - 1] * scores.get(other, 0.0) for steps, other in neighbours[which])
-        for which, own in scores.items()
-    }

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 import numpy as np
-from django.db.models import QuerySet
-from django.db.models.functions import Left
 from django.utils import timezone
 
+from frames.models import Project
 from search import analyze, ranking, vectors, words
-from search.backends import Filters, Where, backend
-from search.beside import neighbours, next_to
-from search.embedders import Unavailable
+from search.backends import Filters, Light, Measured, Where, backend
+from search.beside import bringing, summed
+from search.embedders import Embedder, Unavailable
 from search.filtering import filtered, seen_now
-from search.models import Document
 from search.rarity import rarities, telling
+from search.showing import shown
 from search.weighing import ALIKE, Hit, Sought, explain, is_nonsense, read_closely, weigh
 from workspaces.actor import Actor
 from workspaces.models import Workspace
@@ -29,20 +29,16 @@ BY_TEXT, BY_VECTOR = 100, 50
 GUESSED = 0.8
 # So many of the best are read in full.
 CLOSELY = 40
-# So much of a text is read to show and to compare.
-HEAD = 2_000
-# What is read of the others.
-LIGHT = ("pk", "frame_id", "place", "at", "length", "kind", "type", "is_open", "score", "pinned",
-         "superseded", "project_id", "owner_id")  # fmt: skip
+# Of so many questions the vectors are remembered: one types, picks a facet, asks for context.
+QUESTIONS = 1_000
 
 
 @dataclass(slots=True)
 class Found:
-    """`pool` are the documents that fit at all, best first, each with what LIGHT names; `hits` the
-    first of them, read in full."""
+    """`pool` are the documents that fit at all, best first; `hits` the first of them."""
 
     hits: list[Hit] = field(default_factory=list)
-    pool: list[Any] = field(default_factory=list)
+    pool: list[Light] = field(default_factory=list)
     # Words nobody wrote → those looked for in their place.
     meant: dict[str, list[str]] = field(default_factory=dict)
 
@@ -68,12 +64,15 @@ def find(
     now: datetime | None = None,
     by_meaning: bool = True,
     counted: dict[Any, int] | None = None,
+    projects: Mapping[UUID, Project] | None = None,
+    whole: bool = True,
 ) -> Found:
     """As `search`, with what else fits and what mistyped words were taken for.
 
     Documents with one of the `phrases`, and of a type to `prefer`, come first. What is recent is
     so at `now`. Without `by_meaning` words alone decide, and no embedder is asked. `counted` keeps
-    the counts of words for who asks again at once.
+    the counts of words for who asks again at once. `projects` are those the caller has read.
+    Without `whole` the hits' documents are as those of the pool.
     """
     filters = within(actor, filters)
     query = analyze.counted(text)
@@ -89,33 +88,24 @@ def find(
             rarity.setdefault(word, ranking.rarity(total, total // 100))
     ids = backend().by_text(actor.workspace, telling(rarity, counts), filters, BY_TEXT)
     vector, where = _vector(actor.workspace, text) if by_meaning else (None, NOWHERE)
-    likeness: dict[UUID, float] = {}
     if vector is not None:
-        likeness = dict(backend().by_vector(actor.workspace, vector, where, filters, BY_VECTOR))
-        ids = list(dict.fromkeys([*ids, *likeness]))
-    candidates = Document.objects.in_workspace(actor.workspace).filter(pk__in=ids)
-    documents, occurrences, more = backend().measured(
-        seen_now(candidates, actor.user), LIGHT, list(weights), vector, where.model
-    )
-    likeness |= more
-    scored = _scored(documents, occurrences, weights, rarity, vector is not None, likeness)
-    near_by = neighbours(actor.workspace, filters, documents, scored)
-    documents |= {
-        row.pk: row
-        for row in seen_now(near_by, actor.user).values_list(*LIGHT, named=True)
-        if row.pk not in documents
-    }
-    summed = ranking.with_neighbours(
-        {id_: scored.get(id_, 0.0) for id_ in documents}, next_to(documents.values())
-    )
+        near = backend().by_vector(actor.workspace, vector, where, filters, BY_VECTOR)
+        ids = list(dict.fromkeys([*ids, *(id_ for id_, _ in near)]))
     sought = Sought(analyze.spelled(text), weights, rarity, meant, phrases, prefer)
-    hits = []
-    for id_, document in documents.items():
-        own, score = scored.get(id_, 0.0), float(summed[id_])
+    measured = backend().measured(
+        actor.workspace, filters, ids, list(weights), vector, where.model, sought.to_read()
+    )
+    scores = _scored(measured, weights, rarity, by_meaning=vector is not None)
+    measured, scores = _with_neighbours(actor, filters, measured, scores)
+    good, texts = [], {}
+    for (row, held, likeness, words_of), own, score in zip(
+        measured, scores, summed([each.row for each in measured], scores), strict=True
+    ):
         beside = score > own > 0 or own == 0 < score
-        holds = [word for word in weights if word in occurrences.get(id_, ())]
-        hits.append(Hit(document, score, holds, likeness.get(id_), neighbour_of=beside))
-    good = [hit for hit in hits if hit.words or (hit.likeness or 0) >= ALIKE or hit.neighbour_of]
+        if held or beside or (likeness or 0) >= ALIKE:
+            there = [word for word in weights if word in held]
+            good.append(Hit(row, score, there, likeness, neighbour_of=beside))
+            texts[row.pk] = words_of
     if is_nonsense(good, sought):
         return Found(meant=meant)
     now = now or timezone.now()
@@ -123,22 +113,27 @@ def find(
         weigh(hit, sought, now)
     good.sort(key=order)
     pool = [hit.document for hit in good]
-    best = _read(actor, good[: max(limit, CLOSELY)])
+    best = good[: max(limit, CLOSELY)]
     for hit in best:
-        read_closely(hit, sought)
+        read_closely(hit, sought, texts[hit.document.pk])
     best.sort(key=order)
-    for hit in best[:limit]:
+    hits = best[:limit]
+    if whole:
+        hits = _read(actor, hits, projects or {})
+    for hit in hits:
         explain(hit, sought, now)
-    return Found(best[:limit], pool, meant)
+    return Found(hits, pool, meant)
 
 
 def newest(
-    *, actor: Actor, filters: Filters, limit: int, by: str = "-at", pool: int = 300
-) -> Found:
+    *, actor: Actor, filters: Filters, limit: int, by: str = "-at", pool: int = 300,
+    projects: Mapping[UUID, Project] | None = None,
+) -> Found:  # fmt: skip
     """What passes the filters, without words to look for."""
     rows = filtered(actor.workspace, within(actor, filters)).order_by(by, "-pk")
-    documents = list(seen_now(rows, actor.user).values_list(*LIGHT, named=True)[:pool])
-    hits = _read(actor, [Hit(document, 0.0) for document in documents[:limit]])
+    newest = seen_now(rows, actor.user).values_list(*Light._fields)[:pool]
+    documents = [Light(*row) for row in newest]
+    hits = _read(actor, [Hit(document, 0.0) for document in documents[:limit]], projects or {})
     for hit in hits:
         explain(hit, Sought(), timezone.now())
     return Found(hits, documents)
@@ -167,54 +162,53 @@ def _vector(workspace: Workspace, text: str) -> tuple[np.ndarray | None, Where]:
     for model, found in vectors.to_search_by(workspace):
         bucket = found.bucket if found is not None and found.is_arranged else None
         try:
-            return model.embed([text])[0], Where(model.name, model.dimension, bucket)
+            return _asked(model, text), Where(model.name, model.dimension, bucket)
         except Unavailable:
             continue
     return None, NOWHERE
 
 
-def _read(actor: Actor, hits: list[Hit]) -> list[Hit]:
-    """The hits with their documents in full; without those that are gone by now."""
-    rows = Document.objects.in_workspace(actor.workspace)
-    rows = rows.filter(pk__in=[hit.document.pk for hit in hits])
-    full = {row.pk: row for row in _load(actor, rows)}
+@lru_cache(maxsize=QUESTIONS)
+def _asked(model: Embedder, text: str) -> np.ndarray:
+    """The question's vector, by an embedder that lives as long as the process."""
+    vector: np.ndarray = model.embed([text])[0]
+    vector.flags.writeable = False
+    return vector
+
+
+def _read(actor: Actor, hits: list[Hit], projects: Mapping[UUID, Project]) -> list[Hit]:
+    """The hits with their documents as they are shown; without those that are gone by now."""
+    full = shown(actor, [hit.document.pk for hit in hits], projects)
     there = [hit for hit in hits if hit.document.pk in full]
     for hit in there:
         hit.document = full[hit.document.pk]
     return there
 
 
-def _load(actor: Actor, rows: QuerySet[Document]) -> QuerySet[Document]:
-    """The rows as hits show them: with the beginning of their text (`head`), and never one of a
-    frame that is somebody else's private one by now."""
-    shown = rows.defer("terms", "text").annotate(head=Left("text", HEAD))  # type: ignore[no-redef]
-    related = ("project__slug", "project__name", "owner__name", "owner__email", "frame__name",
-               "frame__workspace_id")  # fmt: skip
-    return (
-        seen_now(shown, actor.user)
-        .select_related("project", "owner", "frame")
-        .only(
-            *(f.name for f in Document._meta.concrete_fields if f.name not in ("terms", "text")),
-            *related,
-        )
-    )
-
-
 def _scored(
-    documents: dict[UUID, Any],
-    occurrences: dict[UUID, dict[str, int]],
-    weights: dict[str, float],
-    rarities: dict[str, float],
+    measured: Sequence[Measured], weights: dict[str, float], rarities: dict[str, float], *,
     by_meaning: bool,
-    likeness: dict[UUID, float],
-) -> dict[UUID, float]:
+) -> list[float]:  # fmt: skip
     """The score of each candidate before its neighbourhood counts."""
-    rows = list(documents.values())
-    if not rows:
-        return {}
-    lengths = [row.length for row in rows]
-    found = [occurrences.get(row.pk, {}) for row in rows]
-    by_words = ranking.bm25(found, lengths, weights, rarities, sum(lengths) / len(lengths))
-    meaning = np.array([likeness.get(row.pk, 0.0) for row in rows]) if by_meaning else None
-    scores = ranking.fused(by_words, meaning)
-    return {row.pk: float(s) for row, s in zip(rows, scores, strict=True)}
+    if not measured:
+        return []
+    lengths = [each.row.length for each in measured]
+    held = [each.held for each in measured]
+    by_words = ranking.bm25(held, lengths, weights, rarities, sum(lengths) / len(lengths))
+    meaning = np.array([each.likeness or 0.0 for each in measured]) if by_meaning else None
+    scores: list[float] = ranking.fused(by_words, meaning).tolist()
+    return scores
+
+
+def _with_neighbours(
+    actor: Actor, filters: Filters, measured: list[Measured], scores: list[float]
+) -> tuple[list[Measured], list[float]]:
+    """The candidates and what stands next to the best of them, which has no score of its own."""
+    best = bringing([each.row for each in measured], scores)
+    known = {each.row.pk for each in measured}
+    more = [
+        Measured(row, {}, None, None)
+        for row in (backend().beside(actor.workspace, filters, best) if best else ())
+        if row.pk not in known
+    ]
+    return measured + more, scores + [0.0] * len(more)

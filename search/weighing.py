@@ -21,7 +21,7 @@ PHRASE, QUOTED, ALL_WORDS, ALIAS, PREFERRED = 1.15, 1.6, 1.08, 1.25, 2.0
 class Hit:
     """A document found, and why: `words` it shares, `likeness` in meaning (0–1) …"""
 
-    # A Document, with `head`: the beginning of its text.
+    # As read of a candidate (backends.Light), then as it is shown (showing.Shown).
     document: Any
     score: float
     words: list[str] = field(default_factory=list)
@@ -53,6 +53,16 @@ class Sought:
             if any(each in words for each in near):
                 held.add(word)
         return sum(self.rarities[word] for word in held) / whole if whole else 0.0
+
+    def all_in(self, words: Sequence[str]) -> bool:
+        """Whether these are all of the words, of several."""
+        return len(set(self.spelled.values())) > 1 and self.spelled.keys() <= set(words)
+
+    def to_read(self) -> list[str] | None:
+        """Which words a document must all hold for its text to tell more; [] for any, None for none."""
+        if self.phrases:
+            return []
+        return list(self.spelled) if len(set(self.spelled.values())) > 1 else None
 
 
 def is_nonsense(hits: Sequence[Hit], sought: Sought) -> bool:
@@ -104,15 +114,15 @@ def _days(document: Any, now: datetime) -> float:
     return float(max((now - document.at).total_seconds() / 86_400, 0.0))
 
 
-def read_closely(hit: Hit, sought: Sought) -> None:
-    """By its text: whole phrases, all of the words, a name it also goes by."""
-    text = f"{hit.document.title}\n{hit.document.head}".lower()
+def read_closely(hit: Hit, sought: Sought, text: str | None) -> None:
+    """By its text, where it has been read: whole phrases, all of the words; a name it also goes by."""
+    text = (text or "").lower()
     for phrase in sought.phrases:
         if phrase.lower() in text:
             hit.score *= QUOTED
             hit.reasons.insert(0, f"the phrase “{phrase}”")
     spelled = list(dict.fromkeys(sought.spelled.values()))
-    if len(spelled) > 1 and set(sought.spelled) <= set(hit.words):
+    if sought.all_in(hit.words):
         if " ".join(spelled).lower() in text:
             hit.score *= PHRASE
             hit.reasons.insert(0, "the words as a phrase")

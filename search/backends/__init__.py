@@ -7,9 +7,9 @@ from types import ModuleType
 from django.db import connection
 
 from search.backends import postgres, sqlite
-from search.backends.asked import Filters, Where
+from search.backends.asked import HEAD, Filters, Light, Measured, Where
 
-__all__ = ["Filters", "Where", "backend"]
+__all__ = ["HEAD", "Filters", "Light", "Measured", "Where", "backend"]
 
 
 def backend() -> ModuleType:

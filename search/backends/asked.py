@@ -29,6 +29,40 @@ class Filters(NamedTuple):
     either: bool = False
 
 
+# So much of a text is read to show and to compare.
+HEAD = 2_000
+
+
+class Light(NamedTuple):
+    """What is read of a candidate: all that ranking goes by beside words and vectors."""
+
+    pk: UUID
+    object_id: UUID
+    frame_id: UUID | None
+    place: int | None
+    at: datetime
+    length: int
+    kind: str
+    type: str
+    is_open: bool | None
+    score: float | None
+    pinned: bool
+    superseded: bool
+    project_id: UUID
+    owner_id: UUID | None
+    aliases: list[str]
+
+
+class Measured(NamedTuple):
+    """A candidate, how often each word stands in it, how like the vector it is; where that was asked
+    for, its title and the beginning of its text."""
+
+    row: Light
+    held: dict[str, int]
+    likeness: float | None
+    text: str | None
+
+
 class Where(NamedTuple):
     """Whose vectors to compare with; those of a large workspace may stand in a `bucket`'s index."""
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import numpy as np
 from django.db import connection
-from django.db.models import FloatField, QuerySet, TextField
-from django.db.models.expressions import RawSQL
 
 from search.backends.asked import Filters, Where
+from search.backends.postgres_rows import as_text, beside, conditions, measured, quoted
 
 if TYPE_CHECKING:
     from workspaces.models import Workspace
 
+__all__ = [
+    "HAS_NEAR_INDEXES", "beside", "by_text", "by_vector", "measured", "near_index", "word_counts",
+]  # fmt: skip
 HAS_NEAR_INDEXES = True
 # How far an index is walked; and that it is, for the planner cannot know how few are looked at.
 WALK = (
@@ -54,7 +55,7 @@ def by_text(
             "SELECT id FROM search_candidates(%s::tsquery, %s, %s, %s, %s::uuid[], %s, %s, %s, %s,"
             " %s, %s::uuid[], %s, %s, %s, %s, %s, %s)",
             [
-                " | ".join(map(_quoted, weights)), list(weights), list(weights.values()),
+                " | ".join(map(quoted, weights)), list(weights), list(weights.values()),
                 filters.person, filters.projects, filters.kinds, filters.types,
                 filters.either, filters.since, filters.until, filters.people,
                 filters.names, filters.is_open, filters.least, filters.most, filters.files, most,
@@ -87,7 +88,7 @@ def by_vector(
             f" WHERE e.workspace_id = %s AND e.model = %s{condition}"
             # + 0 keeps the planner from an approximate index, which filters make forgetful
             " ORDER BY (e.vector <#> %s::halfvec) + 0 LIMIT %s",
-            [_text(vector), workspace.pk, where.model, *parameters, _text(vector), most],
+            [as_text(vector), workspace.pk, where.model, *parameters, as_text(vector), most],
         )
         return cursor.fetchall()
 
@@ -97,16 +98,26 @@ def _walked(
 ) -> list[tuple[UUID, float]]:
     """By the bucket's HNSW index. What is in the index is said by literals, as its predicate is."""
     condition, parameters = conditions(filters)
-    size = int(where.dimension)
+    size, text = int(where.dimension), as_text(vector)
     with connection.cursor() as cursor:
         cursor.execute(WALK)
         cursor.execute(
-            f"SELECT d.id, -(e.vector::halfvec({size}) <#> %s::halfvec({size})) AS near"
-            " FROM search_embedding e JOIN search_document d ON d.id = e.document_id"
+            f"SELECT e.document_id, -(e.vector::halfvec({size}) <#> %s::halfvec({size})) AS near"
+            # one by one, in the index's order: joined, all that passes would be gone through for each
+            " FROM search_embedding e, LATERAL (SELECT FROM search_document d"
+            f" WHERE d.id = e.document_id AND d.workspace_id = %s{condition} OFFSET 0) passing"
             f" WHERE e.bucket = {int(where.bucket or 0)} AND e.model = %s AND e.dimension = {size}"
-            f" AND e.workspace_id = %s{condition}"
+            " AND e.workspace_id = %s"
             f" ORDER BY e.vector::halfvec({size}) <#> %s::halfvec({size}) LIMIT %s",
-            [_text(vector), where.model, workspace.pk, *parameters, _text(vector), most],
+            [
+                text,
+                workspace.pk,
+                *parameters,
+                where.model,
+                workspace.pk,
+                text,
+                most,
+            ],
         )
         found = cursor.fetchall()
         cursor.execute(WALKED)
@@ -126,8 +137,11 @@ def _nearest(
             " SELECT d.id, -n.away, (SELECT count(*) FROM nearest) FROM nearest n"
             f" JOIN search_document d ON d.id = n.document_id WHERE true{condition}"
             " ORDER BY n.away, d.id LIMIT %s",
-            [_text(vector), workspace.pk, where.model, _text(vector), 2 * most, *parameters, most],
-        )
+            [
+                as_text(vector), workspace.pk, where.model, as_text(vector), 2 * most,
+                *parameters, most,
+            ],
+        )  # fmt: skip
         rows = cursor.fetchall()
     if len(rows) < most and (not rows or rows[0][2] == 2 * most):
         return None
@@ -139,67 +153,3 @@ def near_index(model: str, dimension: int, bucket: int) -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT search_near_index(%s, %s, %s)", [model, dimension, bucket])
         return bool(cursor.fetchone()[0])
-
-
-def measured(
-    rows: QuerySet[Any], fields: tuple[str, ...], words: list[str], vector: np.ndarray | None,
-    model: str,
-) -> tuple[dict[UUID, Any], dict[UUID, dict[str, int]], dict[UUID, float]]:  # fmt: skip
-    """The fields of the documents, how often each word stands in each, how like the vector each is."""
-    held = RawSQL(
-        "(SELECT json_object_agg(t.lexeme, coalesce(cardinality(t.positions), 1))::text"
-        ' FROM unnest("search_document"."terms") t WHERE t.lexeme = ANY(%s))',
-        [words],
-        output_field=TextField(),
-    )
-    rows = rows.annotate(held=held)
-    if vector is not None:
-        alike = RawSQL(
-            "(SELECT -(e.vector <#> %s::halfvec) FROM search_embedding e"
-            ' WHERE e.document_id = "search_document"."id" AND e.model = %s)',
-            [_text(vector), model],
-            output_field=FloatField(),
-        )
-        rows = rows.annotate(alike=alike)
-        fields = (*fields, "alike")
-    documents = {row.pk: row for row in rows.values_list(*fields, "held", named=True)}
-    counts = {id_: json.loads(row.held or "{}") for id_, row in documents.items()}
-    near = {id_: row.alike for id_, row in documents.items() if getattr(row, "alike", None)}
-    return documents, counts, near
-
-
-def conditions(filters: Filters) -> tuple[str, list[Any]]:
-    """The filters as SQL on a document `d`, with their parameters."""
-    sql = " AND (d.private_to_id IS NULL OR d.private_to_id = %s)"
-    parameters: list[Any] = [filters.person]
-    clauses: tuple[tuple[str, Any], ...] = (
-        ("d.project_id = ANY(%s)", filters.projects),
-        ("d.kind = ANY(%s)", None if filters.either else filters.kinds),
-        ("lower(d.type) = ANY(%s)", None if filters.either else filters.types),
-        ("d.at >= %s", filters.since),
-        ("d.at < %s", filters.until),
-        ("d.is_open = %s", filters.is_open),
-        ("d.score >= %s", filters.least),
-        ("d.score <= %s", filters.most),
-        ("d.text ~* ANY(%s)", filters.files),
-    )
-    for clause, value in clauses:
-        if value is not None:
-            sql += f" AND {clause}"
-            parameters.append(value)
-    if filters.either:
-        sql += " AND (d.kind = ANY(%s) OR lower(d.type) = ANY(%s))"
-        parameters += [filters.kinds or [], filters.types or []]
-    if filters.people is not None or filters.names is not None:
-        sql += " AND (d.owner_id = ANY(%s) OR lower(d.who) = ANY(%s))"
-        parameters += [filters.people or [], filters.names or []]
-    return sql, parameters
-
-
-def _text(vector: np.ndarray) -> str:
-    return "[" + ",".join(f"{x:.6g}" for x in vector.tolist()) + "]"
-
-
-def _quoted(word: str) -> str:
-    """A lexeme in tsquery's input syntax."""
-    return "'" + word.replace("\\", "\\\\").replace("'", "''") + "'"

@@ -8,10 +8,14 @@ from uuid import UUID
 
 import numpy as np
 from django.db import connection
-from django.db.models import BinaryField, F, QuerySet
+from django.db.models import BinaryField, ExpressionWrapper, Q, Value
 from django.db.models.expressions import RawSQL
+from django.db.models.functions import Left
 
-from search.backends.asked import Filters, Where
+from search.backends.asked import HEAD, Filters, Light, Measured, Where
+from search.beside import closest, spans
+from search.filtering import NOTHING, filtered, seen_by
+from search.models import Document
 
 if TYPE_CHECKING:
     from workspaces.models import Workspace
@@ -81,28 +85,47 @@ def near_index(model: str, dimension: int, bucket: int) -> bool:
 
 
 def measured(
-    rows: QuerySet[Any], fields: tuple[str, ...], words: list[str], vector: np.ndarray | None,
-    model: str,
-) -> tuple[dict[UUID, Any], dict[UUID, dict[str, int]], dict[UUID, float]]:  # fmt: skip
-    """The fields of the documents, how often each word stands in each, how like the vector each is."""
-    rows = rows.annotate(all_terms=F("terms"))
-    if vector is not None:
-        stands = (
-            '(SELECT e.vector FROM search_embedding e WHERE e.document_id = "search_document"."id"'
-            " AND e.model = %s)"
+    workspace: Workspace, filters: Filters, ids: Sequence[UUID], words: list[str],
+    vector: np.ndarray | None, model: str, closely: Sequence[str] | None,
+) -> list[Measured]:  # fmt: skip
+    """The documents as far as ranking goes by them; with text those that hold all words of `closely`.
+
+    Without those that are gone or that the person of the filters may not see by now.
+    """
+    if not ids:
+        return []
+    rows = seen_by(Document.objects.in_workspace(workspace).filter(pk__in=ids), filters.person)
+    stands = (
+        '(SELECT e.vector FROM search_embedding e WHERE e.document_id = "search_document"."id"'
+        " AND e.model = %s)"
+    )
+    like = RawSQL(stands, [model]) if vector is not None else Value(None)
+    rows = rows.annotate(
+        like=ExpressionWrapper(like, output_field=BinaryField()), beginning=Left("text", HEAD)
+    )
+    found = []
+    fields = (*Light._fields, "terms", "title", "beginning", "like")
+    for *light, terms, title, beginning, stored in rows.values_list(*fields):
+        near = vector is not None and stored is not None
+        read = closely is not None and all(word in terms for word in closely)
+        found.append(
+            Measured(
+                Light._make(light),
+                {word: terms[word] for word in words if word in terms},
+                float(_near([stored], vector)[0]) if near else None,  # type: ignore[arg-type]
+                f"{title}\n{beginning}" if read else None,
+            )
         )
-        rows = rows.annotate(vector=RawSQL(stands, [model], output_field=BinaryField()))
-        fields = (*fields, "vector")
-    documents = {row.pk: row for row in rows.values_list(*fields, "all_terms", named=True)}
-    counts = {
-        id_: {word: row.all_terms[word] for word in words if word in row.all_terms}
-        for id_, row in documents.items()
-    }
-    if vector is None:
-        return documents, counts, {}
-    theirs = {id_: row.vector for id_, row in documents.items() if row.vector is not None}
-    near = _near(list(theirs.values()), vector)
-    return documents, counts, {id_: float(n) for id_, n in zip(theirs, near, strict=True)}
+    return found
+
+
+def beside(workspace: Workspace, filters: Filters, best: Sequence[Light]) -> list[Light]:
+    """What stands next and next but one to each of these in its frame, of what passes the filters."""
+    near = NOTHING
+    for frame, first, last in spans(best):
+        near |= Q(frame_id=frame, place__range=(first, last))
+    rows = seen_by(filtered(workspace, filters).filter(near), filters.person)
+    return closest([Light(*row) for row in rows.values_list(*Light._fields)], best)
 
 
 def _near(vectors: list[bytes], vector: np.ndarray) -> np.ndarray:

@@ -22,6 +22,7 @@ class Embedder(Protocol):
     dimension: int
 
     def embed(self, texts: Sequence[str]) -> np.ndarray: ...
+    def __hash__(self) -> int: ...
 
 
 @cache
