@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from frames.models import Frame
-from search.context.moment import Moment
+from search.context.moment import FrameOfNoted, Moment
 from search.models import ContextMark
 
 # A hit this far behind the best one says little.
@@ -73,5 +73,5 @@ def recency(at: datetime, clock: datetime) -> float:
     return float(0.5**age)
 
 
-def is_private(frame: Frame) -> bool:
+def is_private(frame: Frame | FrameOfNoted) -> bool:
     return bool(frame.visibility == Frame.Visibility.PRIVATE)

@@ -15,7 +15,7 @@ from django.utils import timezone
 from frames.models import AgentSession, Anchor, Frame
 from search.backends import Filters
 from search.context.candidates import Candidate, Wanted, heed_marks, is_private, recency
-from search.context.moment import Moment
+from search.context.moment import Moment, Noted
 from search.context.wording import (
     anchor_text,
     digest_text,
@@ -79,7 +79,7 @@ def _asked_by(path: Sequence[Frame]) -> str:
     return " ".join(working[-2:])
 
 
-def _clock(moment: Moment, anchors: Iterable[Anchor], path: Iterable[Frame]) -> datetime:
+def _clock(moment: Moment, anchors: Iterable[Anchor | Noted], path: Iterable[Frame]) -> datetime:
     """What counts as now. The latest thing that happened, so that the same state gives the same
     answer whenever it is asked."""
     if moment.at is not None:
@@ -105,7 +105,7 @@ def _hits(
     )
     hits = find(
         actor=moment.actor, text=asked[:LONGEST_QUERY], filters=filters, limit=MOST_HITS,
-        now=clock, by_meaning=wanted.by_meaning,
+        now=clock, by_meaning=wanted.by_meaning, whole=False,
     ).hits  # fmt: skip
     here = {frame.pk for frame in path}
     hits = [
@@ -136,7 +136,7 @@ def _path(path: Sequence[Frame]) -> list[Candidate]:
 
 
 def _anchors(
-    moment: Moment, standing: list[Anchor], hits: dict[UUID, Hit], path: Sequence[Frame],
+    moment: Moment, standing: list[Anchor | Noted], hits: dict[UUID, Hit], path: Sequence[Frame],
     session: AgentSession | None, clock: datetime, wanted: Wanted,
 ) -> list[Candidate]:  # fmt: skip
     known = {anchor.pk for anchor in standing}
@@ -167,7 +167,7 @@ def _anchors(
 
 
 def _anchor(
-    anchor: Anchor, section: str, hit: Hit | None, on_path: bool, clock: datetime, new: bool
+    anchor: Anchor | Noted, section: str, hit: Hit | None, on_path: bool, clock: datetime, new: bool
 ) -> Candidate:
     """.3 kind + .3 priority + .25 relevance + .15 recency; pinned and of the path count for more."""
     kind, priority = KINDS.get(anchor.type, 0.4), min(max(anchor.priority, 0), 10) / 10

@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db.models import Case, F, Q, Value, When, Window
 from django.db.models.functions import Coalesce, RowNumber
 
 from frames import timeline
-from frames.calls import active_stack
+from frames.calls import path_to
 from frames.models import AgentSession, Anchor, Frame, Project, Revision
 from frames.reach import anchors_of, frames_of
 from workspaces.actor import Actor
@@ -33,12 +33,33 @@ OF_DIGEST = (
     "id", "workspace_id", "project_id", "name", "type", "state", "visibility", "owner_id", "score",
     "started_at", "closed_at", "digest", "digest_text",
 )  # fmt: skip
+NOT_OF_PATH = ("outputs", "digest", "digest_text", "metadata")
 OF_OTHER = (
     "id", "workspace_id", "project_id", "name", "state", "visibility", "started_at", "closed_at",
     "owner__name", "owner__email",
 )  # fmt: skip
+NOTED = ("pk", "type", "text", "priority", "pinned", "noted_at", "frame_id")
+FRAME_OF_NOTED = ("frame__visibility", "frame__session_id")
 WEIGHTIEST = ("-pinned", "-priority", "-noted_at", "-id")
 TIMES, KEYS = ("closed_at",), ("owner_id",)
+
+
+class FrameOfNoted(NamedTuple):
+    visibility: str
+    session_id: UUID | None
+
+
+class Noted(NamedTuple):
+    """Of an anchor what is told of it and what it is weighed by."""
+
+    pk: UUID
+    type: str
+    text: str
+    priority: int
+    pinned: bool
+    noted_at: datetime
+    frame_id: UUID | None
+    frame: FrameOfNoted | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +73,23 @@ class Moment:
     def path(self, session: AgentSession) -> list[Frame]:
         """The open frames of a session from the root to the one being worked in."""
         if self.at is None:
-            return active_stack(self.actor, session)
+            return self._path_now(session)
         was_open = Q(closed_at=None) | Q(closed_at__gt=self.at)
         frames = frames_of(self.actor).filter(was_open, session=session, started_at__lte=self.at)
         latest = frames.select_related("owner").order_by("-depth", "-started_at", "-id")
         stood = [frame for frame in self.frames(latest[:MOST_OPEN]) if frame.is_open]
         if not stood:
             return []
-        by_id = {frame.pk: frame for frame in stood}
-        path = [stood[0]]
-        while (parent := path[0].parent_id) in by_id and by_id[parent] not in path:
-            path.insert(0, by_id[parent])
-        return path
+        return _climbed(stood)
+
+    def _path_now(self, session: AgentSession) -> list[Frame]:
+        """One query where all that is above is open and of this session, as it nearly always is."""
+        frames = frames_of(self.actor).filter(session=session).active().defer(*NOT_OF_PATH)
+        stood = list(frames.order_by("-depth", "-started_at", "-id")[:MOST_OPEN])
+        if not stood:
+            return []
+        path = _climbed(stood)
+        return path if path[0].parent_id is None else path_to(self.actor, path[-1])
 
     def others(self, session: AgentSession | None, since: datetime, most: int) -> list[Frame]:
         """What other runs are at work on."""
@@ -95,9 +121,9 @@ class Moment:
             frames = frames.exclude(type="session").order_by(when.desc(), "-id")[:most]
         return [frame for frame in self.frames(frames) if not frame.is_open and frame.digest_text]
 
-    def anchors(self, *wanted: Q, most: int, each: Q | None = None) -> list[Anchor]:
-        """Standing anchors of the project, the weightiest; so many of those that are as `each` says,
-        and so many of the others."""
+    def anchors(self, *wanted: Q, most: int, each: Q | None = None) -> list[Any]:
+        """Standing anchors of the project (those of now as `Noted`), the weightiest; so many of those
+        that are as `each` says, and so many of the others."""
         anchors = anchors_of(self.actor).filter(*wanted, project=self.project)
         if self.at is None:
             anchors = anchors.standing()
@@ -105,16 +131,17 @@ class Moment:
             anchors = anchors.alias(
                 over=Coalesce("superseded_at", F("superseded_by__noted_at"))
             ).filter(Q(superseded_by=None) | Q(over__gt=self.at), noted_at__lte=self.at)
-        anchors = anchors.select_related("frame").only(*OF_ANCHOR)
+        anchors = anchors.order_by(*WEIGHTIEST)
         if each is not None:
             side = Case(When(each, then=Value(1)), default=Value(0))
             turn = Window(RowNumber(), partition_by=side, order_by=WEIGHTIEST)
-            rows = list(anchors.annotate(turn=turn).filter(turn__lte=most).order_by(*WEIGHTIEST))
+            anchors = anchors.annotate(turn=turn).filter(turn__lte=most)
         else:
-            rows = list(anchors.order_by(*WEIGHTIEST)[:most])
-        found: list[Anchor] = self._as_they_were("anchor", rows)
+            anchors = anchors[:most]
         if self.at is None:
-            return found
+            return [_noted(*row) for row in anchors.values_list(*NOTED, *FRAME_OF_NOTED)]
+        rows = list(anchors.select_related("frame").only(*OF_ANCHOR))
+        found: list[Anchor] = self._as_they_were("anchor", rows)
         framed = {anchor.frame.pk: anchor.frame for anchor in found if anchor.frame}
         seen = {frame.pk for frame in self.frames(framed.values())}
         return [anchor for anchor in found if anchor.frame is None or anchor.frame_id in seen]
@@ -168,6 +195,21 @@ class Moment:
             for name, value in revision.data.items():
                 setattr(row, name, _value(name, value))
         return rows
+
+
+def _noted(*row: Any) -> Noted:
+    *told, visibility, session_id = row
+    frame = FrameOfNoted(visibility, session_id) if visibility else None
+    return Noted._make((*told, frame))
+
+
+def _climbed(frames: Sequence[Frame]) -> list[Frame]:
+    """From the highest of these frames that is above the first one down to that."""
+    by_id = {frame.pk: frame for frame in frames}
+    path = [frames[0]]
+    while (parent := path[0].parent_id) in by_id and by_id[parent] not in path:
+        path.insert(0, by_id[parent])
+    return path
 
 
 def _value(name: str, value: Any) -> Any:

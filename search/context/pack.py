@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from search.context.candidates import Candidate
-from search.context.tokens import count, shortened
+from search.context.tokens import LINES, count, shortened
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +91,20 @@ class _Lines:
 
     def __getitem__(self, number: int) -> tuple[str, int]:
         while len(self.made) <= number:
-            each = self.candidates[len(self.made)]
-            longest = self.section.longest
-            line, tokens = "", longest + 4
-            if len(each.text) <= longest * 40:
-                line = f"- {each.text}\n"
-                tokens = count(line)
-            if tokens > longest + 3:
-                line = f"- {shortened(each.text, longest)}\n"
-                tokens = count(line)
-            self.made.append((line, tokens))
+            self.made.append(_line(self.candidates[len(self.made)].text, self.section.longest))
         return self.made[number]
+
+
+@lru_cache(maxsize=LINES)
+def _line(text: str, longest: int) -> tuple[str, int]:
+    """A thing as it is given, in at most so many tokens, and how many they are."""
+    if len(text) <= longest * 40:
+        line = f"- {text}\n"
+        tokens = count(line)
+        if tokens <= longest + 3:
+            return line, tokens
+    line = f"- {shortened(text, longest)}\n"
+    return line, count(line)
 
 
 @cache

@@ -22,6 +22,10 @@ PATTERN = (
 NAME = "cl100k_base"
 
 
+# Of so many lines the tokens are remembered: what bears on a project's work is given again and again.
+LINES = 20_000
+
+
 def count(text: str) -> int:
     return len(_encoding().encode_ordinary(text))
 

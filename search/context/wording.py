@@ -10,6 +10,7 @@ from frames.entries import entry_of
 from frames.models import Anchor, Frame
 from frames.payload import clean
 from frames.timeline import Line
+from search.context.moment import Noted
 
 SECTIONS = ("decisions", "constraints", "risks")
 
@@ -26,7 +27,7 @@ def frame_text(frame: Frame) -> str:
     return text
 
 
-def anchor_text(anchor: Anchor, section: str) -> str:
+def anchor_text(anchor: Anchor | Noted, section: str) -> str:
     """The heading says of most what they are; the rest says it itself."""
     usual = "CONSTRAINT" if section == "rules" else "DECISION"
     kind = "" if anchor.type == usual else f"{flat(anchor.type).replace('_', ' ').capitalize()}: "
