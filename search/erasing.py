@@ -6,6 +6,7 @@ marked. Its `hash` stays that of what was given, which nobody can compute again 
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -148,3 +149,21 @@ def _forget_words(workspace: Workspace, words: Iterable[str]) -> None:
         counts, _ = backend().word_counts(workspace, some, None, 1, with_total=False)
         gone = [word for word in some if not counts.get(word)]
         Word.unscoped.filter(workspace=workspace, text__in=gone).delete()
+
+
+def unname(workspace: Workspace, names: Iterable[str], by: str) -> None:
+    """Say somebody's name and address otherwise where contexts told of them. In the system scope."""
+    said = [re.escape(name) for name in names if len(name) > 2]
+    if not said:
+        return
+    word = re.compile(rf"(?<!\w)(?:{'|'.join(said)})(?!\w)")
+    bundles = ContextBundle.unscoped.filter(workspace=workspace)
+    found = Q()
+    for name in names:
+        found |= Q(text__contains=name) if len(name) > 2 else Q(pk__in=())
+    for bundle in bundles.filter(found).order_by("pk").iterator(chunk_size=100):
+        text = rewritten(bundle.text, bundle.items, lambda item, text: word.sub(by, text))
+        for item in bundle.items:
+            item |= {name: word.sub(by, item[name]) for name in ("title", "reason")}
+        if text != bundle.text:
+            ContextBundle.unscoped.filter(pk=bundle.pk).update(text=text, items=bundle.items)

@@ -6,6 +6,7 @@ from django.urls import include, path
 
 from stackmemory.api import urls as api_urls
 from stackmemory.connect import command, hook_script
+from stackmemory.erasing.person_views import account_erasure
 from stackmemory.exports.account import account_data
 from stackmemory.live.views import page_stream
 from stackmemory.mcp.views import endpoint as mcp
@@ -16,6 +17,7 @@ admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-a
 
 urlpatterns = [
     path("account/data/", account_data, name="account-data"),
+    path("account/erasure/", account_erasure, name="account-erasure"),
     path("account/", include("allauth.urls")),
     path("admin/operations/", admin.site.admin_view(operations), name="operations"),
     path("admin/", admin.site.urls),

@@ -79,6 +79,8 @@ ROUTES: dict[str, dict[str, str]] = {
     "export-file": get("own"),
     "export-cancellation": post("own"),
     # stackmemory/erasing: of one's own private frames and runs members, too
+    "member-erasure": both("members", "members"),
+    "account-erasure": both("person", "person"),
     "frame-erasure": both("erase", "erase"),
     "session-erasure": both("erase", "erase"),
     # frames/urls.py

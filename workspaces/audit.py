@@ -115,11 +115,12 @@ def erase(entries: models.QuerySet[Audit]) -> int:
     return entries.exclude(details=None).update(details=None, salt=None)
 
 
-def erase_person(user: User) -> int:
-    """Forget what every workspace's log says about a person: needs the system scope."""
+def erase_person(user: User, workspace: Workspace | None = None) -> int:
+    """Forget what a workspace's log says about a person, or every one's: needs the system scope."""
     named = models.Q(details__icontains=json.dumps(user.email)[1:-1])
     theirs = models.Q(actor_id=user.pk) | models.Q(target_id=str(user.pk))
-    return erase(Audit.objects.across_workspaces().filter(theirs | named))
+    entries = Audit.objects.across_workspaces().filter(theirs | named)
+    return erase(entries.filter(workspace=workspace) if workspace is not None else entries)
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,10 @@ from frames.erasing.doomed import doomed_frames
 from frames.models import AgentSession, Frame
 from frames.sweeping import forget_events, forget_unreferenced
 from frames.transfer.reading import parts
+from stackmemory.erasing import person
 from stackmemory.erasing.doing import take_in_steps
 from stackmemory.lib.tenancy import system_scope, workspace_scope
-from workspaces.models import Workspace
+from workspaces.models import User, Workspace
 
 
 def erase(workspace_id: str, kind: str, thing_id: str, person_id: str, team: str) -> None:
@@ -46,3 +47,17 @@ def sweep(workspace_id: str, session_id: str, *frame_ids: str) -> None:
         for ids in parts(gone, 1_000):
             forget_events(workspace, ids)
     forget_unreferenced(workspace)
+
+
+def erase_person(workspace_id: str, user_id: str, work: str, by_id: str) -> None:
+    workspace = Workspace.objects.get(pk=workspace_id)
+    user = User.objects.filter(pk=user_id).first()
+    if user is not None:
+        by = User.objects.filter(pk=by_id).first()
+        person.erase_from(workspace, user, work=bool(work), by=by, in_steps=True)
+
+
+def erase_account(user_id: str) -> None:
+    user = User.objects.filter(pk=user_id).first()
+    if user is not None:
+        person.erase_account(user)

@@ -130,7 +130,8 @@ def _name_people(entries: list[Audit], members: dict[UUID, User]) -> None:
     left = actors - set(members)
     people = members | (User.objects.in_bulk(left) if left else {})
     for entry in entries:
-        entry.actor = people.get(entry.actor_id)  # type: ignore[attr-defined, arg-type]
+        known = people.get(entry.actor_id) if entry.details is not None else None  # type: ignore[arg-type]
+        entry.actor = known  # type: ignore[attr-defined]
         entry.label = audit.ACTIONS.get(entry.action, entry.action)  # type: ignore[attr-defined]
         changes = _changes(entry.data.get("before"), entry.data.get("after"))
         entry.changes = changes  # type: ignore[attr-defined]
