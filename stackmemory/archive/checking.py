@@ -5,9 +5,9 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,17 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
 from frames.models import Event
-from frames.partitions import month_of
+from frames.partitions import month_of, next_month
 from frames.transfer.reading import parts as in_parts
 from stackmemory.archive.container import Container, Told
 from stackmemory.archive.errors import BadArchive
-from stackmemory.archive.values import Take, taker
+from stackmemory.archive.event_rows import EventRows, Numbered
+from stackmemory.archive.taking import taken, takers
+from stackmemory.archive.values import taker
+from stackmemory.lib.ahead import ahead
 from stackmemory.lib.bulk import present
 from stackmemory.lib.tenancy import system_scope
-from stackmemory.lib.uuid7 import CEILING, FLOOR, time_of
+from stackmemory.lib.uuid7 import CEILING, FLOOR, first_at, time_of
 from workspaces.models import User, Workspace
 
 MOST_PEOPLE = 100_000
@@ -50,32 +53,12 @@ def check(container: Container, on_progress: Progress) -> Checked:
                 checked.workspace = _workspace(container, told)
             elif told.name == "people":
                 checked.people = _people(container, told)
+            elif told.part is not None and told.part.model is Event:
+                _Events(container, told, checked, ids).check(on_progress)
             else:
                 _Table(container, told, checked, ids).check(on_progress)
         ids.check_references()
     return checked
-
-
-def takers(told: Told) -> dict[str, Take]:
-    """How each field of a part is taken. Raises BadArchive where one is lacking that has to be."""
-    assert told.part is not None
-    for name in set(told.part.fields) - set(told.fields):
-        column: Any = told.part.model._meta.get_field(name)
-        if not column.null and column.get_default() is None:
-            raise BadArchive(f"The archive’s “{told.name}” has no “{name}”, which every row needs.")
-    return {name: taker(told.part.model._meta.get_field(name)) for name in told.fields}
-
-
-def taken(told: Told, take: dict[str, Take], number: int, row: dict[str, Any]) -> dict[str, Any]:
-    """The row's values. Raises BadArchive naming the line and the field."""
-    values = {}
-    for name, value in row.items():
-        try:
-            values[name] = take[name](value)
-        except (ValueError, TypeError, OverflowError, RecursionError) as problem:
-            said = str(problem)[:200]
-            raise BadArchive(f"Line {number} of {told.file}, “{name}”: {said}.") from None
-    return values
 
 
 class Ids:
@@ -143,11 +126,44 @@ class _Table:
         for name in self.people:
             if row[name] is not None and row[name] not in self.checked.people:
                 raise BadArchive(f"Line {number} of {self.told.file} names nobody of the people.")
-        if self.part.model is Event:
-            at = time_of(row["id"])
+
+
+class _Events(_Table):
+    """Most of an archive. Whether one is there already, or twice, their insertion says."""
+
+    def check(self, on_progress: Progress) -> None:
+        places = {name: at for at, name in enumerate(self.told.fields)}
+        batches = ahead(EventRows(self.container, self.told).batches())
+        with closing(batches):
+            for rows in batches:
+                for name, target in self.references.items():
+                    if name in places:
+                        self._refer(rows, places[name], name, target)
+                self._note_months(rows, places["id"])
+                on_progress(len(rows), 0)
+
+    def _refer(self, rows: list[Numbered], place: int, name: str, target: str) -> None:
+        last = None  # they come in runs of one frame
+        for number, values in rows:
+            named = values[place]
+            if named is not None and named != last:
+                self.ids.refer(target, named, f"Line {number} of {self.told.file}, “{name}”,")
+            last = named
+
+    def _note_months(self, rows: list[Numbered], place: int) -> None:
+        begins = ends = 0
+        for number, values in rows:
+            if begins <= values[place].int >> 80 < ends:
+                continue
+            at = time_of(values[place])
             if not FLOOR <= at < CEILING:
                 raise BadArchive(f"Line {number} of {self.told.file}: its id carries no sane time.")
-            self.checked.months.add(month_of(at))
+            month = month_of(at)
+            self.checked.months.add(month)
+            begins, ends = (
+                first_at(datetime(m.year, m.month, 1, tzinfo=UTC)).int >> 80
+                for m in (month, next_month(month))
+            )
 
 
 def _in_order(parts: list[Told]) -> list[Told]:

@@ -21,6 +21,7 @@ MOST_MANIFEST = 1 << 20
 # JSON text that means anything shrinks 3 to 40 times; the format's limit is 1,032.
 MOST_SHRUNK, SMALL = 300, 16 << 20
 LONGEST_LINE = 128 << 20
+AT_ONCE = 1 << 20
 OWN = {"workspace": WORKSPACE_FIELDS, "people": PEOPLE_FIELDS}
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 AGAIN = "copy it again, or export the workspace again"
@@ -58,35 +59,52 @@ class Container:
     def close(self) -> None:
         self._zip.close()
 
-    def lines(self, told: Told) -> Iterator[bytes]:
-        """Each line of a part. Raises BadArchive at the end where they are not those promised."""
+    def blocks(self, told: Told) -> Iterator[list[bytes]]:
+        """The lines of a part, some at a time and without their ends.
+
+        Raises BadArchive at the end where they are not those promised.
+        """
         total, rows, size = hashlib.sha256(), 0, 0
+        begun: list[bytes] = []  # of a line that is not at its end
         try:
             with self._zip.open(told.file) as source:
-                while raw := source.readline(LONGEST_LINE + 1):
-                    rows, size = rows + 1, size + len(raw)
-                    if len(raw) > LONGEST_LINE:
-                        raise BadArchive(f"Line {rows} of {told.file} is longer than any row is.")
-                    if size > told.bytes or not raw.endswith(b"\n"):
+                while block := source.read(AT_ONCE):
+                    total.update(block)
+                    size += len(block)
+                    if size > told.bytes:
                         raise BadArchive(f"{told.file} does not end where it should; {AGAIN}.")
-                    total.update(raw)
-                    yield raw
+                    *ended, rest = block.split(b"\n")
+                    if ended:
+                        ended[0] = b"".join([*begun, ended[0]])
+                        begun = []
+                    begun.append(rest)
+                    if max([sum(map(len, begun)), *map(len, ended)]) >= LONGEST_LINE:
+                        raise BadArchive(f"A line of {told.file} is longer than any row is.")
+                    rows += len(ended)
+                    if ended:
+                        yield ended
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as problem:
             raise BadArchive(f"{told.file} is damaged ({problem}); {AGAIN}.") from None
+        if any(begun):
+            raise BadArchive(f"{told.file} does not end where it should; {AGAIN}.")
         if (rows, size, total.hexdigest()) != (told.rows, told.bytes, told.sha256):
             raise BadArchive(f"{told.file} is not what the manifest says of it; {AGAIN}.")
 
     def rows(self, told: Told) -> Iterator[dict[str, Any]]:
         """Each row of a part, an object of exactly the part's fields."""
-        wanted = set(told.fields)
-        for number, raw in enumerate(self.lines(told), start=1):
-            try:
-                row = json.loads(raw, parse_constant=_refuse)
-            except (ValueError, RecursionError):
-                row = None
-            if not isinstance(row, dict) or set(row) != wanted:
-                raise BadArchive(f"Line {number} of {told.file} is no row of “{told.name}”.")
-            yield row
+        lines = (raw for block in self.blocks(told) for raw in block)
+        for number, raw in enumerate(lines, start=1):
+            yield self.row(told, number, raw)
+
+    def row(self, told: Told, number: int, raw: bytes) -> dict[str, Any]:
+        """The row that a line holds. Raises BadArchive."""
+        try:
+            row = json.loads(raw, parse_constant=_refuse)
+        except (ValueError, RecursionError):
+            row = None
+        if not isinstance(row, dict) or set(row) != set(told.fields):
+            raise BadArchive(f"Line {number} of {told.file} is no row of “{told.name}”.")
+        return row
 
     def _manifest(self) -> dict[str, Any]:
         try:

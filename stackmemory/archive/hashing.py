@@ -21,17 +21,21 @@ class Sum(NamedTuple):
 
 
 def workspace_hash(
-    workspace: Workspace, of: Iterable[tuple[Part, tuple[str, ...]]] | None = None
+    workspace: Workspace,
+    of: Iterable[tuple[Part, tuple[str, ...]]] | None = None,
+    called: Mapping[UUID, str] | None = None,
 ) -> str:
     """SHA-256 over every row that an archive of the workspace would hold, in canonical form.
 
-    `of` names the parts and fields of an older archive. Needs a scope in which the workspace's rows
+    `of` names the parts and fields of an older archive, `called` people by other addresses than those
+    they have. Needs a scope in which the workspace's rows
     are seen. Slug, plan and what is passing do not count.
     """
     chosen = list(of) if of is not None else [(part, part.fields) for part in parts()]
     reader = Reader(workspace)
     for part, _ in chosen:
         reader.know({user.pk: user.email for user in people(reader.person_ids(part))})
+    reader.know(called or {})
     sums = [of_lines("workspace", [line(workspace_row(workspace))])]
     for part, fields in chosen:
         sums.append(of_blocks(part.name, reader.blocks(part, fields)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -17,33 +17,46 @@ from frames.models import Event
 from frames.reach import uuid_or_none
 from frames.signals import changed
 from frames.transfer.reading import parts as in_parts
-from stackmemory.archive.checking import Checked, check, taken, takers
+from stackmemory.archive.checking import Checked, check
 from stackmemory.archive.container import Container, Told
 from stackmemory.archive.contents import parts
 from stackmemory.archive.errors import BadArchive
+from stackmemory.archive.event_rows import EventRows, Numbered
 from stackmemory.archive.hashing import workspace_hash
-from stackmemory.lib.bulk import insert_new
+from stackmemory.archive.newcomer import Newcomer
+from stackmemory.archive.taking import taken, takers
+from stackmemory.lib.ahead import ahead
+from stackmemory.lib.bulk import insert_all, insert_new
 from stackmemory.lib.tenancy import system_scope
 from workspaces import audit
 from workspaces.models import User, Workspace
 from workspaces.models.workspace import slug_validator
 
+# Events that are written together.
+AT_ONCE = 4_000
 # (phase, rows done, rows in all)
 Progress = Callable[[str, int, int], None]
 
 
 def import_workspace(
-    *, path: Path, slug: str | None = None, on_progress: Progress | None = None
+    *,
+    path: Path,
+    slug: str | None = None,
+    on_progress: Progress | None = None,
+    by: Newcomer | None = None,
 ) -> dict[str, Any]:
     """Bring the workspace of an archive in, under its own slug or another; return the report.
 
     All or nothing: it is looked through before anything is written, and what is written counts only
     when its hash is the archive's and its audit chain holds. Ids stay as they were, so one
-    installation takes it once. Raises BadArchive.
+    installation takes it once. `by` is whoever brings it, where that is no operator. Raises
+    BadArchive.
     """
     began = timezone.now()
     with closing(Container(path)) as container:
-        importing = _Importing(container, slug, on_progress)
+        importing = _Importing(container, slug, on_progress, by)
+        if by is not None:
+            by.check(container)
         checked = check(container, importing.checked_rows)
         workspace, made = importing.write(checked)
         return {
@@ -52,13 +65,22 @@ def import_workspace(
             "workspace_hash": container.manifest["workspace_hash"],
             "rows": {told.name: told.rows for told in container.parts},
             "people": {"known": len(checked.people) - len(made), "made inactive": made},
+            "members": importing.members,
             "seconds": round((timezone.now() - began).total_seconds(), 3),
         }
 
 
 class _Importing:
-    def __init__(self, container: Container, slug: str | None, on_progress: Progress | None):
-        self.container, self.on_progress = container, on_progress
+    def __init__(
+        self,
+        container: Container,
+        slug: str | None,
+        on_progress: Progress | None,
+        by: Newcomer | None,
+    ) -> None:
+        self.container, self.on_progress, self.by = container, on_progress, by
+        # Who was a member and is none here.
+        self.members: list[dict[str, str]] = []
         self.slug = slug or str((container.manifest.get("workspace") or {}).get("slug"))
         self.total = sum(told.rows for told in container.parts)
         self.done = 0
@@ -85,12 +107,21 @@ class _Importing:
         )
         workspace.created_at = row.get("created_at", workspace.created_at)
         workspace.save(force_insert=True)
-        people, made = _people(checked)
+        made: list[str] = []
+        if self.by is not None:
+            people = self.by.people(checked.people)
+        else:
+            people, made = _people(checked)
         told = {each.name: each for each in self.container.parts}
         in_order = [told[part.name] for part in parts() if part.name in told]
         for each in in_order:
-            self._table(workspace, each, people)
-        self._verify(workspace, in_order)
+            if each.part is not None and each.part.model is Event:
+                self._events(workspace, each)
+            else:
+                self._table(workspace, each, people)
+        self._verify(workspace, in_order, people)
+        if self.by is not None:
+            self.members = self.by.settle(workspace, self.container.manifest)
         changed(workspace)  # search is made anew
         return workspace, made
 
@@ -117,36 +148,52 @@ class _Importing:
                     later.append((row["id"], tuple(row.get(name) for name in own)))
                     row |= dict.fromkeys(own)
                 values.append([row[name] for name in fields])
-            if self._insert(workspace, model, fields, values) != len(values):
+            if len(insert_new(model, fields, values)) != len(values):
                 raise BadArchive(f"Rows of “{told.name}” are here already.")
             self._tick("writing", len(rows))
         _point(model, own, later)
 
-    def _insert(
-        self, workspace: Workspace, model: Any, fields: list[str], values: list[list[Any]]
-    ) -> int:
-        """How many were new. Large payloads go where this installation keeps them."""
-        stored: dict[int, large.Stored] = {}
-        if model is Event and "payload" in fields:
-            payload = fields.index("payload")
-            stored = large.put_down(workspace.pk, [row[payload] for row in values])
-        if stored:
-            digest, octets = fields.index("stored_digest"), fields.index("stored_octets")
-            for number, found in stored.items():
-                values[number][payload] = found.preview
-                values[number][digest], values[number][octets] = found.digest, found.octets
-        number = len(insert_new(model, fields, values))
-        if stored:
-            key, frame = fields.index("id"), fields.index("frame")
-            large.note_uses(
-                workspace.pk,
-                [(values[n][key], values[n][frame], s.payload_id) for n, s in stored.items()],
-            )
-        return number
+    def _events(self, workspace: Workspace, told: Told) -> None:
+        """The next rows are read and taken while the database is busy with the last ones."""
+        own = [name for name in told.fields if name != "workspace"]
+        others = [
+            column
+            for column in Event._meta.concrete_fields
+            if column.name not in (*own, "workspace")
+        ]
+        fields = [*own, "workspace", *(column.name for column in others)]
+        rest = (workspace.pk, *map(_default, others))
+        batches = ahead(in_batches(EventRows(self.container, told).batches(), rest))
+        with closing(batches):
+            for values in batches:
+                self._insert(workspace, fields, values)
+                self._tick("writing", len(values))
 
-    def _verify(self, workspace: Workspace, told: list[Told]) -> None:
+    def _insert(self, workspace: Workspace, fields: list[str], rows: list[tuple[Any, ...]]) -> None:
+        """Large payloads go where this installation keeps them."""
+        place = {name: at for at, name in enumerate(fields)}
+        payloads = [row[place["payload"]] for row in rows]
+        stored = large.put_down(workspace.pk, payloads)
+        for number, found in stored.items():
+            row = list(rows[number])
+            row[place["payload"]] = found.preview
+            row[place["stored_digest"]], row[place["stored_octets"]] = found.digest, found.octets
+            rows[number] = tuple(row)
+        insert_all(Event, fields, rows)
+        large.note_uses(
+            workspace.pk,
+            [
+                (rows[number][place["id"]], rows[number][place["frame"]], found.payload_id)
+                for number, found in stored.items()
+            ],
+        )
+
+    def _verify(
+        self, workspace: Workspace, told: list[Told], people: dict[str, uuid.UUID]
+    ) -> None:
         of = [(each.part, each.fields) for each in told if each.part is not None]
-        if workspace_hash(workspace, of) != self.container.manifest.get("workspace_hash"):
+        called = {pk: email for email, pk in people.items()}
+        if workspace_hash(workspace, of, called) != self.container.manifest.get("workspace_hash"):
             raise BadArchive(
                 "What the rows became is not what the manifest’s hash is of: the archive was"
                 " altered after it was made. Export the workspace again."
@@ -162,16 +209,32 @@ class _Importing:
         pk = uuid_or_none(str((self.container.manifest.get("workspace") or {}).get("id")))
         there = Workspace.objects.filter(pk=pk).first() if pk else None
         if there is not None:
+            called = f", as “{there.slug}”" if self.by is None else ""
             raise BadArchive(
-                f"This workspace is here already, as “{there.slug}”: an installation takes it once."
+                f"This workspace is here already{called}: an installation takes it once."
             )
+        how = " with --as" if self.by is None else " address"
         if Workspace.objects.filter(slug=self.slug).exists():
-            raise BadArchive(f"There is a workspace “{self.slug}” already; give another with --as.")
+            raise BadArchive(f"There is a workspace “{self.slug}” already; give another{how}.")
 
     def _tick(self, phase: str, rows: int) -> None:
         self.done += rows
         if self.on_progress is not None:
             self.on_progress(phase, self.done, self.total)
+
+
+def in_batches(
+    found: Iterable[list[Numbered]], rest: tuple[Any, ...]
+) -> Iterator[list[tuple[Any, ...]]]:
+    """Values of at least AT_ONCE rows, but for the last, each with the `rest` of its columns."""
+    values: list[tuple[Any, ...]] = []
+    for rows in found:
+        values += [row + rest for _, row in rows]
+        if len(values) >= AT_ONCE:
+            yield values
+            values = []
+    if values:
+        yield values
 
 
 def _people(checked: Checked) -> tuple[dict[str, uuid.UUID], list[str]]:

@@ -61,6 +61,29 @@ def insert_missing(
         return int(cursor.rowcount)
 
 
+def insert_all(
+    model: type[models.Model], fields: Sequence[str], rows: Sequence[Sequence[Any]]
+) -> None:
+    """As insert_new(), of rows none of which is there; IntegrityError where one is.
+
+    Not looking takes PostgreSQL a quarter less time.
+    """
+    columns: list[Any] = [model._meta.get_field(name) for name in fields]
+    if connection.vendor != "postgresql":
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                _sqlite_insert(model, columns),
+                [[_sqlite_value(value) for value in row] for row in rows],
+            )
+        return
+    names = ", ".join(connection.ops.quote_name(c.column) for c in columns)
+    table = connection.ops.quote_name(model._meta.db_table)
+    with connection.cursor() as cursor:
+        _stage(cursor, columns, rows)
+        cursor.execute(f"INSERT INTO {table} ({names}) SELECT * FROM staged_rows")
+        cursor.execute("DROP TABLE staged_rows")
+
+
 def _insert_postgres(
     model: type[models.Model],
     columns: list[Any],
@@ -73,18 +96,22 @@ def _insert_postgres(
     target = ", ".join(_column(model, name) for name in unique)
     if len(rows) <= AT_ONCE and _characters(rows) < AT_ONCE_CHARACTERS:
         return _insert_at_once(insert, target, columns, rows)
-    # COPY is quickest for much, but is refused for a table with row-level security and cannot skip
-    # rows; so into a table of the transaction's own, and from there.
-    types = ", ".join(f"{connection.ops.quote_name(c.column)} {_cast(c)}" for c in columns)
     with connection.cursor() as cursor:
-        cursor.execute(f"CREATE TEMP TABLE staged_rows ({types}) ON COMMIT DROP")
-        with cursor.copy("COPY staged_rows FROM STDIN") as copy:
-            for block in _copy_blocks(rows):
-                copy.write(block)
+        _stage(cursor, columns, rows)
         cursor.execute(_answering(f"{insert} SELECT * FROM staged_rows", target), [len(rows)])
         number, ids = cursor.fetchone()
         cursor.execute("DROP TABLE staged_rows")
         return number, ids
+
+
+def _stage(cursor: Any, columns: list[Any], rows: Sequence[Sequence[Any]]) -> None:
+    """COPY is quickest for much, but is refused for a table with row-level security and cannot skip
+    rows; so into a table of the transaction's own, and from there."""
+    types = ", ".join(f"{connection.ops.quote_name(c.column)} {_cast(c)}" for c in columns)
+    cursor.execute(f"CREATE TEMP TABLE staged_rows ({types}) ON COMMIT DROP")
+    with cursor.copy("COPY staged_rows FROM STDIN") as copy:
+        for block in _copy_blocks(rows):
+            copy.write(block)
 
 
 def _insert_at_once(

@@ -384,3 +384,45 @@ def test_the_database_spells_events_as_python_does(team, monkeypatch, as_applica
         expected = [line(row) for chunk in reader.chunks(part) for row in chunk]
     assert b"".join(text for _, text in blocks) == b"".join(expected)
     assert sum(number for number, _ in blocks) == len(expected) == 11 + len(scores)
+
+
+def event_twice(content, manifest):
+    name = "rows/frames.event.jsonl"
+    content[name] += content[name].splitlines()[-1] + "\n"
+
+
+def reference(content, manifest):
+    """To the object of a large payload, as if that were a field of an archive."""
+    (part,) = (part for part in manifest["parts"] if part["name"] == "frames.event")
+    part["fields"] = sorted([*part["fields"], "stored_digest"])
+    name = "rows/frames.event.jsonl"
+    rows = [json.loads(text) | {"stored_digest": "0" * 64} for text in content[name].splitlines()]
+    content[name] = "".join(line(row).decode() for row in rows)
+
+
+def test_events_are_looked_at_as_closely(team, archive):
+    """They are taken by types in one go; what does not fit says why, as of any other row."""
+    purge(team)
+    for change, words in (
+        (row_change("frames.event", payload="a\0b"), "payload"),
+        (row_change("frames.event", payload="\ud800"), "no row|payload"),
+        (row_change("frames.event", payload=None), "payload"),
+        (row_change("frames.event", source="{"), "source"),
+        (row_change("frames.event", seq=2**63), "seq"),
+        (row_change("frames.event", seq="1"), "seq"),
+        (row_change("frames.event", redactions=-1), "redactions"),
+        (row_change("frames.event", score=True), "score"),
+        (row_change("frames.event", occurred_at="2026-01-01T00:00:00"), "without a zone"),
+        (row_change("frames.event", frame=ELSEWHERE), ELSEWHERE),
+        (row_change("frames.event", session=ELSEWHERE), ELSEWHERE),
+        (row_change("frames.event", stored_digest="0" * 64), "no row"),
+        (reference, "does not know"),
+        (event_twice, "contradict"),
+        # taken, but not what the hash is of: another spelling of the same time
+        (row_change("frames.event", occurred_at="2026-01-01T00:00:00.000000+00:00"), "altered"),
+    ):
+        with pytest.raises(BadArchive, match=words):
+            import_workspace(path=rewrite(archive, change))
+        assert not Workspace.objects.exists(), words
+    assert not rows_of(team)
+    assert import_workspace(path=archive)["status"] == "done"
