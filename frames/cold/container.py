@@ -67,7 +67,7 @@ class Writer:
     def close(self) -> None:
         self._flush()
         ids = bytes(self.ids)
-        self._put("ids.xz", lzma.compress(b"".join(ids[n::16] for n in range(16))))
+        self._put("ids.xz", _compressed(b"".join(ids[n::16] for n in range(16))))
         self._put("frames.json.xz", _packed(self.frames))
         names = [field.attname for field in columns()]
         manifest = self.about | {
@@ -180,7 +180,14 @@ class Container:
 
 def _packed(value: Any) -> bytes:
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return lzma.compress(text.encode("utf-8", "surrogatepass"), preset=PRESET)
+    return _compressed(text.encode("utf-8", "surrogatepass"))
+
+
+def _compressed(data: bytes) -> bytes:
+    """With a dictionary no larger than what it is for: clearing a large one takes longer than the rest."""
+    room = 1 << max(len(data) - 1, 4_095).bit_length()
+    how = {"id": lzma.FILTER_LZMA2, "preset": PRESET, "dict_size": min(room, 8 << 20)}
+    return lzma.compress(data, filters=[how])
 
 
 def _stored(field: Any, values: list[Any]) -> list[Any]:

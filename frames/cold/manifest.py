@@ -72,6 +72,7 @@ class Making:
         problem: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.writer.zip.close()  # which may have been left open
         self.file.close()
 
     def add(self, rows: Iterable[Row]) -> None:

@@ -37,7 +37,7 @@ class Command(BaseCommand):
         days = options["older_than"]
         if days is not None and not choosing.LEAST_DAYS <= days <= MOST_DAYS:
             raise CommandError(f"--older-than has to be {choosing.LEAST_DAYS} to {MOST_DAYS} days.")
-        told = []
+        told: list[dict[str, Any]] = []
         say = (lambda line: None) if options["json"] else self.stdout.write
         for project in chosen(options):
             name = f"{project.workspace.slug}/{project.slug}"

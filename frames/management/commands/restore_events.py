@@ -31,7 +31,7 @@ class Command(BaseCommand):
         if not options["workspace"]:
             raise CommandError("Say which workspace with --workspace SLUG.")
         month = month_of(options["month"])
-        told = []
+        told: list[dict[str, Any]] = []
         for project in chosen(options):
             with system_scope():
                 rows = ArchivedPeriod.unscoped.filter(
@@ -49,7 +49,7 @@ class Command(BaseCommand):
                 if not options["json"]:
                     self.stdout.write(f"{name} {period.month:%Y-%m}: {events:,} events are back")
         if options["json"]:
-            total = sum(int(each["events"]) for each in told)
+            total = sum(each["events"] for each in told)
             self.stdout.write(json.dumps({"status": "ok", "events": total, "objects": told}))
         elif not told:
             self.stdout.write("Nothing of it is in cold storage.")
