@@ -16,7 +16,8 @@ from bench.search_data import Data
 from bench.search_load import MODEL
 from bench.serving import ROOT
 
-QUESTIONS, WARM = 300, 20
+# As many nearest are asked for of either side.
+QUESTIONS, WARM, NEAREST = 250, 20, 10
 ENVIRONMENT = ROOT / "var" / "bench-search"
 
 
@@ -26,7 +27,6 @@ def compare(data: Data, home: Path, *, with_chroma: bool) -> dict[str, Any]:
 
     from search import vectors
     from search.backends import Filters, Where, backend
-    from search.searching import BY_VECTOR
     from stackmemory.lib.tenancy import workspace_scope
     from workspaces.models import Workspace
 
@@ -44,14 +44,14 @@ def compare(data: Data, home: Path, *, with_chroma: bool) -> dict[str, Any]:
         with workspace_scope(workspace.pk):
             (kept,) = vectors.sets_of(workspace)
             where = Where(MODEL, kept.dimension, kept.bucket)
-            rows = backend().by_vector(workspace, vector, where, Filters(), BY_VECTOR)
+            rows = backend().by_vector(workspace, vector, where, Filters(), NEAREST)
         ms = (time.perf_counter() - began) * 1000
         if number < WARM:
             continue
         right = exact(data, place, vector)
         times["ours"].append(ms)
         by_size["small" if kept.bucket is None else "large"].append(ms)
-        recall["ours"].append(share([number_of[id_] for id_, _ in rows[:10]], right))
+        recall["ours"].append(share([number_of[id_] for id_, _ in rows], right))
         if chroma:
             chroma.stdin.write(f"{number}\n")
             chroma.stdin.flush()
@@ -78,7 +78,7 @@ def compare(data: Data, home: Path, *, with_chroma: bool) -> dict[str, Any]:
 def exact(data: Data, place: int, vector: np.ndarray) -> set[int]:
     ours = np.flatnonzero(data.of == place)
     near = data.vectors[ours].astype(np.float32) @ vector
-    return set(ours[np.argsort(-near)[:10]].tolist())
+    return set(ours[np.argsort(-near)[:NEAREST]].tolist())
 
 
 def share(found: list[int], right: set[int]) -> float:
