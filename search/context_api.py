@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from django.http import HttpRequest
 from django.urls import reverse
 from ninja import Path, Query, Router
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from frames.reach import find_project, find_session
 from search.context.compile import (
@@ -23,6 +23,7 @@ from search.context.compile import (
 from search.models import ContextBundle
 from stackmemory.lib.contract import (
     In,
+    Instant,
     Line,
     Listed,
     Out,
@@ -49,7 +50,7 @@ class ContextIn(In):
         "", description="What the work is about; without one, what the session is at."
     )
     budget: int = Field(USUAL, ge=LEAST, le=MOST, description="In tokens, for all of the text.")
-    as_of: AwareDatetime | None = Field(
+    as_of: Instant | None = Field(
         None, description="What would have been given then, from what was known then."
     )
     limit: int | None = Field(None, ge=1, le=1_000, description="At most so many things.")

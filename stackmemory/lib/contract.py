@@ -15,6 +15,7 @@ from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -83,6 +84,13 @@ def _json(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
+def _written(at: object) -> object:
+    """A number would be taken for seconds or milliseconds, by its size."""
+    if isinstance(at, int | float):
+        raise ValueError("a time is written with its zone, as 2026-01-31T12:00:00Z")
+    return at
+
+
 def _sane(at: datetime) -> datetime:
     if at < EARLIEST:
         raise ValueError("the time is before the year 2000")
@@ -109,8 +117,9 @@ SourceId = Annotated[
     Field(description="Your own id for it. Sent again, it gives what it became the first time."),
 ]
 JsonObject = Annotated[dict[str, Any], AfterValidator(_json)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_written)]
 Moment = Annotated[
-    AwareDatetime,
+    Instant,
     AfterValidator(_sane),
     Field(description="With its zone, as 2026-01-31T12:00:00Z."),
 ]
