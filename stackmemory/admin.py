@@ -13,11 +13,19 @@ from django_q.models import Failure, Schedule, Success
 
 from stackmemory import schedules
 from stackmemory.lib import queue
-from stackmemory.models import CacheEntry, Job
+from stackmemory.models import ArchiveImport, CacheEntry, Job
 from workspaces.operators import OperatorAdmin
 
 # django-q2's own keeping is not used: its tables stay empty.
 admin.site.unregister([Failure, Success, Schedule])
+
+
+@admin.register(ArchiveImport)
+class ArchiveImportAdmin(OperatorAdmin):
+    list_display = ("id", "name", "state", "size", "created_by", "created_at", "finished_at")
+    list_filter = ("state",)
+    list_select_related = ("created_by",)
+    large = ("report", "error")
 
 
 @admin.register(Job)

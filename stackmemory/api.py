@@ -33,6 +33,7 @@ from search import context_api as context
 from stackmemory import hooks, openapi
 from stackmemory.answers import refused
 from stackmemory.api_docs import DocsPage
+from stackmemory.arrivals import api as arriving
 from stackmemory.erasing import api as erasing
 from stackmemory.exports import api as exporting
 from stackmemory.gate import gated, rendered
@@ -91,6 +92,7 @@ for router in (
     keys.router,
     exporting.router,
     erasing.router,
+    arriving.router,
     hooks.router,
     live.router,
     backfill.router,

@@ -28,6 +28,7 @@ SCHEDULES: dict[str, tuple[str, int]] = {
     "check that search is fresh": ("search.jobs.check_fresh", 24 * 60),
     "forget vectors of former models": ("search.jobs.prune_vectors", 60),
     "let old exports go": ("stackmemory.exports.making.expire", 60),
+    "let archives go that nobody sent on": ("stackmemory.arrivals.arriving.forget", 24 * 60),
     "forget idempotency keys": ("workspaces.idempotency.forget", 60),
     "forget old news": ("workspaces.news.forget", 60),
     "forget old pulses": ("workspaces.pulse.forget", 60),

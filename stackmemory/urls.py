@@ -26,6 +26,7 @@ urlpatterns = [
     path("connect/stackmemory.pyz", command, name="command"),
     path("mcp", mcp, name="mcp"),
     path("mcp/<slug:project>", mcp, name="mcp-project"),
+    path("", include("stackmemory.arrivals.urls")),
     path("", include("workspaces.urls")),
     path("w/<slug:workspace_slug>/stream", page_stream, name="stream"),
     path("w/<slug:workspace_slug>/", include("stackmemory.exports.urls")),

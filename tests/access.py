@@ -50,6 +50,10 @@ ROUTES: dict[str, dict[str, str]] = {
     "workspaces:start": get("person"),
     "workspaces:list": get("person"),
     "workspaces:new": both("person", "person"),
+    # an archive is its person's own (tests/moving/test_arrivals.py)
+    "arrivals": both("person", "person"),
+    "arrivals-progress": get("person"),
+    "arrival-cancellation": post("own"),
     "workspaces:account": both("person", "person"),
     "workspaces:invitation": both("public", "public"),
     # these two name things by id outside of a workspace; test_access.py has their own tests

@@ -20,6 +20,7 @@ from frames.models import (
 from frames.partitions import ensure, month_of
 from search.models import ContextBundle, SavedSearch
 from stackmemory.lib.uuid7 import uuid7
+from stackmemory.models import ArchiveImport
 from workspaces import api_keys
 from workspaces.models import Invitation, Membership, User, Workspace
 
@@ -61,10 +62,12 @@ def things(workspace: Workspace) -> dict[str, Any]:
         hash="0" * 64,
     )  # fmt: skip
     export = Export.unscoped.create(workspace=workspace, format="archive", created_by=spare)
+    arrival = ArchiveImport.objects.create(created_by=spare, name="a.zip", size=9)
     return {
         "workspace_slug": slug,
         "bundle_id": bundle.pk,
         "export_id": export.pk,
+        "arrival_id": arrival.pk,
         "saved_id": saved.pk,
         "project_slug": project.slug,
         "session_id": session.pk,

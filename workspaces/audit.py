@@ -25,6 +25,7 @@ from workspaces.origin import client_ip, user_agent
 # What people may filter by; record() takes no other, so that the list stays whole.
 ACTIONS = {
     "workspace.created": "Workspace created",
+    "workspace.imported": "Workspace taken from an archive",
     "workspace.renamed": "Workspace renamed",
     "workspace.settings": "Settings changed",
     "workspace.deleted": "Workspace deleted",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from stackmemory.archive.contents import WORKSPACE_FIELDS, Part, parts
 from stackmemory.archive.rows import Reader, line, people, plain

@@ -28,6 +28,7 @@ NAMES = {
     "anchor": "anchor_id", "task": "task_id", "on": "task_id", "member_id": "membership_id",
     "invitation_id": "invitation_id", "key_id": "key_id", "hand_off_id": "hand_off_id",
     "import_id": "transfer_id", "id": "bundle_id", "export_id": "export_id",
+    "archive_id": "arrival_id",
 }  # fmt: skip
 # The least each operation that needs a body can be sent, so that it gets as far as looking.
 BODIES: dict[str, Any] = {
@@ -52,6 +53,7 @@ BODIES: dict[str, Any] = {
     "POST /imports": {"name": "x", "store": "context.db", "size": 9, "sha256": "0" * 64},
     "POST /hooks/claude-code/past": {"reports": []},
     "POST /exports": {"format": "store"},
+    "POST /archives": {"name": "a.zip", "size": 9, "sha256": "0" * 64},
     "POST /frames/{frame}/erasure": {"confirm": "erase"},
     "POST /sessions/{session}/erasure": {"confirm": "erase"},
     "POST /hooks/claude-code": {"hook_event_name": "Stop", "session_id": "s"},
