@@ -152,11 +152,8 @@ class Page:
     lines: list[Line]
     older: Place | None = None
     newer: Place | None = None
-
-    @property
-    def is_cold(self) -> bool:
-        """Whether some of it was read from cold storage."""
-        return any(line.cold for line in self.lines)
+    # Why events are missing that are in cold storage.
+    lost: str = ""
 
 
 def stretch_of(*frames: Frame) -> Stretch | None:

@@ -121,7 +121,9 @@ def list_events(request: HttpRequest, frame: Path[Ref], paging: Query[TimelinePa
     order = ("occurred_at", "seq", "id")
     if paging.newest:
         order = ("-occurred_at", "-seq", "-id")
-    return page(paging, events, order, lambda event: event_out(event, whole=False))
+    return page(
+        paging, events, order, lambda event: event_out(event, whole=False), reading.beside(found)
+    )
 
 
 @router.get("/events/{event}", response=EventOut, summary="Get an event")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from django.http import Http404, HttpResponse
@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 
 from frames import stack, timeline
 from frames.cold import reading
+from frames.cold.errors import ColdLost
 from frames.entries import Entry, entries, entry_of
 from frames.models import Event, Frame
 from frames.payload import WHOLE, clean, pretty
@@ -39,6 +40,8 @@ class Row:
     frame: Frame | None = None
     new_day: bool = False
     gap: timedelta | None = None
+    # From here on entries were read from cold storage.
+    cold: bool = False
 
 
 def rows(found: Sequence[Entry], *, children: Sequence[Frame] = ()) -> list[Row]:
@@ -49,7 +52,11 @@ def rows(found: Sequence[Entry], *, children: Sequence[Frame] = ()) -> list[Row]
         lines += [Row(at=c.started_at, child=c) for c in children if first <= c.started_at <= last]
         lines.sort(key=lambda row: row.at)
     before: datetime | None = None
+    cold = False
     for row in lines:
+        if row.entry is not None:
+            row.cold = row.entry.line.cold and not cold
+            cold = row.entry.line.cold
         row.new_day = before is None or _day(row.at) != _day(before)
         if before is not None and row.at - before >= GAP:
             row.gap = row.at - before
@@ -74,10 +81,23 @@ def asked_time(text: str) -> datetime | None:
 def page_for(
     request: WorkspaceRequest, stretch: timeline.Stretch | None, *, start: datetime | None = None
 ) -> timeline.Page:
-    """The page that ?before, ?after or ?at ask for; else the one from `start` on, else the last."""
-    workspace = request.workspace
+    """The page that ?before, ?after or ?at ask for; else the one from `start` on, else the last.
+
+    Where cold storage cannot be read, what the table has of it, and the page says what is missing.
+    """
     if stretch is None:
         return timeline.Page([])
+    try:
+        return _page_for(request, stretch, start)
+    except ColdLost as problem:
+        hot = _page_for(request, replace(stretch, cold=frozenset()), start)
+        return replace(hot, lost=problem.message)
+
+
+def _page_for(
+    request: WorkspaceRequest, stretch: timeline.Stretch, start: datetime | None
+) -> timeline.Page:
+    workspace = request.workspace
     if place := timeline.Place.parse(text_param(request, "before")):
         return timeline.before(workspace, stretch, place)
     if place := timeline.Place.parse(text_param(request, "after")):
@@ -112,7 +132,10 @@ def event(request: WorkspaceRequest, frame_id: uuid.UUID, event_id: uuid.UUID) -
     wanted = [event_id, *_uuids(text_param(request, "with"))]
     found = {one.pk: one for one in workspace.events.filter(pk__in=wanted, frame=frame)}
     if frame.cold_count and (lacking := set(wanted) - set(found)):
-        cold = reading.find(workspace.pk, lacking)
+        try:
+            cold = reading.find(workspace.pk, lacking)
+        except ColdLost as problem:
+            return HttpResponse(problem.message, status=problem.status, content_type="text/plain")
         found |= {pk: one for pk, one in cold.items() if one.frame_id == frame.pk}
     if event_id not in found:
         raise Http404("No such event")
