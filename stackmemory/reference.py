@@ -36,6 +36,7 @@ SAMPLES: dict[str, Any] = {
             "hook": {"hook_event_name": "UserPromptSubmit", "session_id": "3f1c", "prompt": "Hi"},
         }
     ],
+    "confirm": "erase",
     "store": "shop/.stackmemory",
     "size": 48_213,
     "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",

@@ -29,6 +29,7 @@ OTHERS = {
     "app_label": "workspaces",
     "pk": 1,
     "id": uuid4(),
+    "arrival_id": uuid4(),
     "token": "x",
     "project": "x",
 }

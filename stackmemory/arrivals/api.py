@@ -62,7 +62,7 @@ CONTENT: dict[str, Any] = {
 
 
 @router.get("/archives", response=Listed[ArchiveOut], summary="List archives")
-@permits("archive")
+@permits("import")
 def list_archives(request: HttpRequest, paging: Query[Paging]) -> Any:
     """Those that the key’s person brought, the newest first."""
     return page(paging, arriving.arrivals_of(_person(request)), ("-id",), archive_out)
@@ -72,7 +72,7 @@ def list_archives(request: HttpRequest, paging: Query[Paging]) -> Any:
     "/archives", response={201: ArchiveOut}, summary="Announce an archive",
     operation_id="announce_archive",
 )  # fmt: skip
-@permits("archive")
+@permits("import")
 def post_archive(request: HttpRequest, body: NewArchive) -> Any:
     """A workspace is made of it, which the key’s person owns. Say what will be sent, then send it;
     the same announced again goes on where it stopped."""
@@ -83,7 +83,7 @@ def post_archive(request: HttpRequest, body: NewArchive) -> Any:
 
 
 @router.get("/archives/{archive_id}", response=ArchiveOut, summary="Get an archive")
-@permits("archive")
+@permits("import")
 def get_archive(request: HttpRequest, archive_id: Path[uuid.UUID]) -> Any:
     """How far it is, and at the end what came of it."""
     return archive_out(_find(request, archive_id))
@@ -93,7 +93,7 @@ def get_archive(request: HttpRequest, archive_id: Path[uuid.UUID]) -> Any:
     "/archives/{archive_id}/content", response=ArchiveOut, summary="Send a piece of an archive",
     operation_id="send_archive_piece", openapi_extra=CONTENT,
 )  # fmt: skip
-@permits("archive", once=False, most_bytes=MOST_PIECE)
+@permits("import", once=False, most_bytes=MOST_PIECE)
 def put_archive_content(
     request: HttpRequest,
     archive_id: Path[uuid.UUID],
@@ -110,7 +110,7 @@ def put_archive_content(
 
 
 @router.post("/archives/{archive_id}/cancel", response=ArchiveOut, summary="Cancel an archive")
-@permits("archive")
+@permits("import")
 def post_archive_cancel(request: HttpRequest, archive_id: Path[uuid.UUID]) -> Any:
     """It stops, soon if it is being taken, and nothing of it is kept. 409 once it is over."""
     arrival = _find(request, archive_id)
