@@ -92,6 +92,17 @@ def test_large_payloads_are_cut_and_one_can_be_had_whole(agent):
     assert (len(rest), pages > 5) == (31, True)
     one = agent.call("get_timeline", event=answer["outcomes"][0]["id"])["events"]
     assert [e["payload"] for e in one] == [big]
+    # More than a row holds: a preview, how long it is, and where all of it is.
+    huge = {"text": "word " * 20_000, "file": "till.py"}
+    appended = agent.call("append_events", frame=frame, events=[{"type": "note", "payload": huge}])
+    key = appended["outcomes"][0]["id"]
+    (shown,) = agent.call("get_timeline", frame=frame, limit=1, max_chars=16_000)["events"]
+    assert (shown["cut"], shown["octets"]) == (True, len(json.dumps(huge, separators=(",", ":"))))
+    assert json.loads(shown["payload"])["file"] == "till.py"
+    assert shown["rest"] == f"get_timeline(event={key})"
+    (one,) = agent.call("get_timeline", event=key)["events"]
+    assert one["payload"].startswith('{"text":"word word')
+    assert (one["cut"], one["rest"]) == (True, f"GET /api/v1/events/{key}")
     assert len(agent.words("get_hot_stack", session="big")) < 5_000
 
 

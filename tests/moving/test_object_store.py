@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import os
 
 import boto3
 import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
+from django.utils import timezone
 from moto.server import ThreadedMotoServer
 
+from frames import large, sweeping
+from frames.models.event import PAYLOADS
 from stackmemory.backup import container, files
 from stackmemory.backup.errors import BadBackup
 from stackmemory.backup.places import find, place
@@ -17,7 +22,9 @@ from stackmemory.backup.restoring import put_files
 from stackmemory.backup.sealing import CHUNK, Opened
 from stackmemory.backup.sums import Found
 from stackmemory.backup.taking import back_up, keep_newest
-from stackmemory.lib import objects
+from stackmemory.lib import blobs, objects
+from stackmemory.lib.tenancy import workspace_scope
+from stackmemory.lib.uuid7 import uuid7
 
 KEY = "a key of sixteen characters or more"
 
@@ -102,6 +109,35 @@ def test_backups_in_a_bucket(bucket, monkeypatch):
     store.save("cold/b", ContentFile(b"another"))
     with pytest.raises(BadBackup, match="another cold/b"):
         files.must_not_differ(manifest["parts"])
+
+
+@pytest.mark.django_db
+def test_large_payloads_in_a_bucket(bucket, acme, as_application):
+    """Put once, read whole, told apart from damage, taken up when left behind, erased."""
+    text = json.dumps({"text": "é" * 50_000})
+    for workspace_id in (acme.pk, acme.pk):
+        with workspace_scope(workspace_id):
+            (stored,) = large.put_down(acme.pk, [text, "{}"]).values()
+    assert list(blobs.stored(PAYLOADS, acme.pk)) == [stored.digest]
+    assert blobs.get(PAYLOADS, acme.pk, stored.digest, stored.octets) == text
+    assert 0 <= blobs.age(PAYLOADS, acme.pk, stored.digest, timezone.now()) < 3600
+    stray = blobs.digest_of("left behind")
+    blobs.put(PAYLOADS, acme.pk, stray, "left behind")
+    other = uuid7()
+    blobs.put(PAYLOADS, other, stray, "left behind")
+    with as_application():
+        assert sweeping.sweep_everywhere(timezone.now()) == 1  # what no event came to use
+        assert list(blobs.stored(PAYLOADS, acme.pk)) == [stray]
+        assert sweeping.sweep_everywhere(timezone.now() + 2 * sweeping.GRACE) == 1
+    with pytest.raises(blobs.Lost, match="not in the object store"):
+        blobs.get(PAYLOADS, acme.pk, stored.digest, stored.octets)
+    name = blobs.name_of(PAYLOADS, acme.pk, stored.digest)
+    for content, words in ((b"no gzip", "damaged"), (gzip.compress(b"x" * 10**6), "damaged")):
+        storages["objects"].save(name, ContentFile(content))
+        with pytest.raises(blobs.Lost, match=words):
+            blobs.get(PAYLOADS, acme.pk, stored.digest, stored.octets)
+        storages["objects"].delete(name)
+    assert (blobs.forget_workspace(acme.pk), blobs.forget_workspace(other)) == (0, 1)
 
 
 def test_without_a_bucket_it_is_said(bucket, settings, monkeypatch):
