@@ -18,13 +18,16 @@ from stackmemory.lib.objects import IN_MEMORY
 # In the backup as files/<storage>/<name>.
 STORAGES = ("default", "objects")
 PREFIX = "files/"
+# Files that people fetch within a day, or that are on their way in: kept, what is erased would be in them.
+PASSING = ("exports/", "archives/")
 
 
 def all_names() -> Iterator[tuple[str, str]]:
-    """(storage, name) of every file; backups kept in a storage are none of them."""
+    """(storage, name) of every file that stays; backups kept in a storage are none of them."""
     for alias in STORAGES:
         for name in _below(alias, ""):
-            yield alias, name
+            if not (alias == "default" and name.startswith(PASSING)):
+                yield alias, name
 
 
 def opened(alias: str, name: str) -> tuple[BinaryIO, int] | None:

@@ -27,6 +27,8 @@ from frames.models import AgentSession, Export, Frame, HandOff, Project, Task
 from frames.retention import Policy
 from search.erasing import unname
 from search.models import ContextBundle, SavedSearch
+from stackmemory.arrivals import arriving
+from stackmemory.arrivals.progress import folder_of
 from stackmemory.erasing.doing import take, take_in_steps
 from stackmemory.lib.row_security import tenant_models
 from stackmemory.lib.tenancy import system_scope, workspace_scope
@@ -126,6 +128,8 @@ def erase_account(user: User, *, work: bool = False) -> None:
         audit.erase_person(user)
         keys = UserSession.objects.filter(user=user).values_list("session_key", flat=True)
         Session.objects.filter(session_key__in=list(keys)).delete()
+        for arrival in arriving.arrivals_of(user):
+            shutil.rmtree(folder_of(arrival), ignore_errors=True)
         user.delete()
 
 

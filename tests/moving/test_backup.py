@@ -44,6 +44,7 @@ folder = Path(sys.argv[1])
 with as_owner(), transaction.atomic():
     print(workspace_hash(make_team("team", folder)))
 storages["default"].save("imports/x/part", ContentFile(b"half of it"))
+storages["default"].save("exports/x/y/a.zip", ContentFile(b"waits for a day, in no backup"))
 storages["objects"].save("cold/y", ContentFile(bytes(range(256)) * 9000))
 call_command("backup", "--to", str(folder / "kept"), "--json")
 """
