@@ -1,4 +1,4 @@
-"""The months of the events table: made before rows need them.
+"""The months of the events table: made before rows need them, dropped when nothing is left in them.
 
 SQLite has one plain table; there every function here finds nothing to do.
 """
@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 
-from django.db import connections
+from django.db import connections, transaction
 from django.utils import timezone
 
 from stackmemory.lib.uuid7 import CEILING, FLOOR
@@ -70,6 +70,30 @@ def ensure(months: Iterable[date], *, using: str = "default") -> list[date]:
         for month in missing:
             cursor.execute("SELECT frames_event_make_month(%s)", [month])
     return missing
+
+
+def hold(months: Iterable[date], *, using: str = "default") -> None:
+    """For whoever writes into months past: they are there, and are not dropped until this transaction
+    ends. Within that transaction, before its rows."""
+    connection = connections[using]
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock_shared(hashtext('frames_event_months'))")
+        ensure(months, using=using)
+
+
+def drop_empty(now: datetime | None = None) -> list[date]:
+    """Drop the months past that have nothing in them; those. Another time where somebody is writing."""
+    if connections["default"].vendor != "postgresql":
+        return []
+    this, dropped = month_of(now or timezone.now()), []
+    for month in sorted(month for month in existing() if month < this):
+        with transaction.atomic(), connections["default"].cursor() as cursor:
+            cursor.execute("SELECT frames_event_drop_month(%s)", [month])
+            if cursor.fetchone()[0]:
+                dropped.append(month)
+                _seen.pop(month, None)
+    return dropped
 
 
 def be_sure_of(months: Iterable[date]) -> None:

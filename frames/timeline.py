@@ -316,4 +316,7 @@ def lines_of(events: QuerySet[Any]) -> list[Line]:
         "id", "frame_id", "seq", "type", "occurred_at", "tool", "is_error", "redactions",
         "head", "octets", "stored_octets",
     )  # fmt: skip
-    return [Line(*row[:9], row[10] or row[9], HEAD, row[10] is not None) for row in values]
+    return [
+        Line(*row[:9], octets=row[10] or row[9], stored=row[10] is not None)  # type: ignore[misc]
+        for row in values
+    ]

@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 from django.utils import timezone
 
+from frames import partitions
 from frames.cold import store
 from frames.models import ArchivedPeriod
 from frames.partitions import month_of
@@ -34,22 +35,22 @@ New = TypeVar("New", bound=HasId)
 def not_archived(workspace_id: uuid.UUID, rows: Sequence[New]) -> Sequence[New]:
     """Those of `rows`, which are to be inserted in this transaction, that are not in cold storage.
 
-    Costs nothing where all of them are of the last day, and two short statements otherwise: objects
-    are read only of months that have some.
+    Costs nothing where all of them are of the last day, and a few short statements otherwise: objects
+    are read only of months that have some. The months of the others stay until then (partitions.py).
     """
     edge = first_at(timezone.now() - LEAST)
-    if all(row.id >= edge for row in rows):
+    old = [row.id for row in rows if row.id < edge]
+    if not old:
         return rows
+    partitions.hold(partitions.months_of([time_of(each) for each in old]))
     shared_transaction_lock(_lock(workspace_id))
-    there = archived(workspace_id, [row.id for row in rows if row.id < edge])
+    there = archived(workspace_id, old)
     return [row for row in rows if row.id not in there] if there else rows
 
 
 def archived(workspace_id: uuid.UUID, ids: Iterable[uuid.UUID]) -> set[uuid.UUID]:
     """Those of `ids` that are in cold storage."""
     wanted = {each.bytes for each in ids}
-    if not wanted:
-        return set()
     first, last = uuid.UUID(bytes=min(wanted)), uuid.UUID(bytes=max(wanted))
     found: set[bytes] = set()
     for period in periods_between(workspace_id, first, last):
@@ -61,6 +62,8 @@ def periods_between(
     workspace_id: uuid.UUID, first: uuid.UUID, last: uuid.UUID, **of: Any
 ) -> list[ArchivedPeriod]:
     """The objects that may hold events of these ids, in the order of their months."""
+    if first >= first_at(timezone.now() - LEAST):
+        return []
     rows = ArchivedPeriod.unscoped.filter(
         workspace=workspace_id, state__in=ArchivedPeriod.HOLDING,
         month__gte=month_of(time_of(first)), month__lte=month_of(time_of(last)),

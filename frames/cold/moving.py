@@ -19,6 +19,7 @@ from django.db.models import F, Q, TextField
 from django.db.models.functions import Cast
 from django.utils import timezone
 
+from frames import partitions
 from frames.cold import choosing, late, store
 from frames.cold.choosing import Month
 from frames.cold.container import Container, Row, columns
@@ -52,13 +53,16 @@ class Moved:
 def archive_everywhere(now: datetime | None = None) -> int:
     """For the worker, daily: let the months go that are long past; how many events that were.
 
-    Where that is off, only what was begun is brought to its end.
+    Where that is off, only what was begun is brought to its end. A month of the table in which nothing
+    is left is dropped.
     """
     with system_scope():
         found = Project.unscoped.filter(workspace__deleted_at=None).select_related("workspace")
         projects = list(found.order_by("pk"))
     moves = archive if choosing.is_on() else take_up
-    return sum(moved.events for project in projects for moved in moves(project, now=now))
+    total = sum(moved.events for project in projects for moved in moves(project, now=now))
+    partitions.drop_empty()
+    return total
 
 
 def archive(

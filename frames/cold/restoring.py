@@ -32,9 +32,9 @@ def restore(period: ArchivedPeriod) -> int:
     if period.state not in ArchivedPeriod.HOLDING:
         return 0
     container = store.read(period)
-    partitions.ensure([period.month])
     for rows in batches(container.rows()):
         with system_scope():
+            partitions.hold([period.month])
             _insert(period, rows)
     return _declare(period, container)
 

@@ -13,7 +13,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from frames import retention
+from frames import partitions, retention
 from frames.cold import choosing, forgetting, manifest, moving, restoring, store
 from frames.cold.errors import ColdLost
 from frames.ingest import append_events
@@ -208,7 +208,8 @@ def test_what_comes_late_is_there_already(frames, acme):
     assert len(table()) == len(before) + 1
     assert Event.unscoped.filter(frame=frames["old"]).count() == 1
     assert move() == 1
-    assert [p.part for p in ArchivedPeriod.unscoped.filter(month=date(2026, 6, 1))] == [1, 2]
+    parts = ArchivedPeriod.unscoped.filter(month=date(2026, 6, 1)).order_by("part")
+    assert [period.part for period in parts] == [1, 2]
     happen(acme, frames["old"], [*SAID, ("note", {"new": 1}, 50)], start=JUNE)
     assert not Event.unscoped.filter(frame=frames["old"]).exists()
 
@@ -356,3 +357,26 @@ def test_by_the_clock(frames, settings, switch, bucket, events):
     settings.COLD_STORAGE, settings.OBJECTS_S3_BUCKET = switch, bucket
     assert moving.archive_everywhere(NOW) == events
     assert choosing.hot_days(Project(settings={"hot_days": "x"})) == 30
+
+
+@pytest.mark.postgresql_only
+def test_a_month_with_nothing_left_is_dropped_and_made_again(frames, acme, as_application):
+    june, july = date(2026, 6, 1), date(2026, 7, 1)
+    with as_application():
+        assert not {june, july} & set(partitions.drop_empty())
+    Frame.unscoped.filter(name__in=("open", "running", "pinned", "kept")).delete()
+    before = table()
+    assert move() == 64
+    with as_application():
+        assert {june, july} <= set(partitions.drop_empty())
+        assert not {june, july} & partitions.existing()
+        assert partitions.missing() == []
+        assert partitions.drop_empty() == []
+    # Brought back, or by something late, it is there again.
+    period = ArchivedPeriod.unscoped.get(month=july)
+    with as_application():
+        assert restoring.restore(period) == 2
+    assert july in partitions.existing()
+    rows = happen(acme, frames["old"], [("note", {}, 900)], start=JUNE)
+    assert june in partitions.existing()
+    assert len(table()) == len(before) + len(rows)

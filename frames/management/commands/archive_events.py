@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from frames import partitions
 from frames.cold import choosing
 from frames.cold.errors import ColdLost
 from frames.cold.moving import archive, outlook
@@ -59,6 +60,9 @@ class Command(BaseCommand):
                     )
             except ColdLost as problem:
                 raise CommandError(str(problem)) from problem
+        if not options["dry_run"]:
+            for month in partitions.drop_empty():
+                say(f"Dropped the empty month {month:%Y-%m}.")
         total = sum(each["events"] for each in told)
         if options["json"]:
             self.stdout.write(json.dumps({"status": "ok", "events": total, "objects": told}))
