@@ -6,11 +6,12 @@ import asyncio
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -22,10 +23,17 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CallToolResult, Implementation
 
+from tests.databases import ROOT, OwnDatabase
 from tests.postgres import free_port
 
-ROOT = Path(__file__).parent.parent
 PATIENCE = 180
+# One for all, each request on a connection of its own: reading certificates takes 20 ms.
+HTTP = httpx2.Client(
+    trust_env=False,
+    timeout=PATIENCE,
+    verify=False,
+    limits=httpx2.Limits(max_keepalive_connections=0),
+)
 SERVERS = {
     "asgi": ["-m", "gunicorn", "-c", "python:stackmemory.serving", "stackmemory.asgi"],
     "sync": ["manage.py", "runserver", "--noreload", "--skip-checks"],
@@ -36,7 +44,7 @@ SERVERS = {
 class House:
     """A running product with its own database: acme (projects api, web) and globex (ledger)."""
 
-    database: str
+    database: OwnDatabase
     home: Path
     keys: dict[str, str] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
@@ -50,19 +58,13 @@ class House:
 
     @property
     def environment(self) -> dict[str, str]:
-        ours = ("SITE_URL", "TEST_ENGINE", "JOBS_IN_PROCESS", "DJANGO_SETTINGS_MODULE")
-        clean = {name: value for name, value in os.environ.items() if name not in ours}
-        return clean | {
-            "DJANGO_SETTINGS_MODULE": "stackmemory.settings",
-            "DATABASE_URL": self.database,
-            "VAR_DIR": str(self.home),
-            "PYTHONPATH": str(ROOT),
-            "LOG_LEVEL": "INFO",
-        }
+        ours = ("SITE_URL", "TEST_ENGINE", "JOBS_IN_PROCESS")
+        given = self.database.environ(self.home) | {"LOG_LEVEL": "INFO"}
+        return {name: value for name, value in given.items() if name not in ours}
 
     def prepare(self) -> None:
         """Make the cast and their keys."""
-        told = json.loads(self._run("-m", "tests.cast").splitlines()[-1])
+        told = json.loads(self.database.run(self.home, "-m", "tests.cast"))
         self.keys, self.ids = told["keys"], told["ids"]
 
     @contextmanager
@@ -99,13 +101,11 @@ class House:
 
     def count(self, sql: str, *values: Any) -> int:
         """What a query counts, whoever's rows they are."""
-        if self.database.startswith("sqlite"):
-            import sqlite3
-
-            path = self.database.removeprefix("sqlite:///")
-            with sqlite3.connect(path, timeout=20) as database:
+        if self.database.is_file:
+            path = self.database.url.removeprefix("sqlite:///")
+            with closing(sqlite3.connect(path, timeout=20)) as database:
                 return int(database.execute(sql.replace("%s", "?"), values).fetchone()[0])
-        with psycopg.connect(self.database) as connection:
+        with psycopg.connect(self.database.url) as connection:
             return int(connection.execute(sql, values).fetchone()[0])
 
     def new_project(self) -> str:
@@ -126,16 +126,7 @@ class House:
             given.setdefault("Authorization", f"Bearer {self.keys.get(key, key)}")
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         given = {"Content-Type": "application/json", **given}
-        with httpx2.Client(trust_env=False, timeout=PATIENCE) as http:
-            return http.request(method, self.url + path, content=content, headers=given)
-
-    def _run(self, *arguments: str) -> str:
-        done = subprocess.run(
-            [sys.executable, *arguments],
-            cwd=ROOT, env=self.environment, capture_output=True, text=True,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        return HTTP.request(method, self.url + path, content=content, headers=given)
 
     def _answers(self) -> bool:
         connection = HTTPConnection("127.0.0.1", self.port, timeout=5)
@@ -170,7 +161,7 @@ class Agent:
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[Connection]:
         async with httpx2.AsyncClient(
-            headers=self.headers, trust_env=False, timeout=PATIENCE
+            headers=self.headers, trust_env=False, timeout=PATIENCE, verify=False
         ) as http:
             transport = streamable_http_client(self.url, http_client=http)
             info = Implementation(name=self.name, version="1.0")

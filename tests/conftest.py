@@ -201,7 +201,8 @@ def house(tmp_path_factory: pytest.TempPathFactory, own_database: Any) -> Iterat
     from tests.agents import House  # slow to import, and few tests need it
 
     home = tmp_path_factory.mktemp("house")
-    house = House(own_database(home).url, home)
+    house = House(own_database(home), home)
     house.prepare()
     with house.served():
         yield house
+    house.database.drop()

@@ -50,8 +50,12 @@ class OwnDatabase:
         assert done.returncode == 0, done.stderr[-2000:]
         return done.stdout.strip().rpartition("\n")[2]
 
+    @property
+    def is_file(self) -> bool:
+        return self.url.startswith("sqlite")
+
     def drop(self) -> None:
-        if self.url.startswith("postgres"):
+        if not self.is_file:
             name = self.url.rpartition("/")[2]
             with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
                 connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')

@@ -99,4 +99,4 @@ def test_nothing_acknowledged_is_lost_and_nothing_doubled(house: House) -> None:
 
 def id_of(house: House, frame: str) -> str:
     """As the engine spells it."""
-    return frame.replace("-", "") if house.database.startswith("sqlite") else frame
+    return frame.replace("-", "") if house.database.is_file else frame

@@ -108,7 +108,7 @@ def test_a_stream_ends_with_the_right_to_read_it(house, follow):
 def test_a_listener_that_is_cut_off_comes_back_and_loses_nothing(house, follow):
     project = house.new_project()
     reader = follow("bob", project=project)
-    with psycopg.connect(house.database, autocommit=True) as database:
+    with psycopg.connect(house.database.url, autocommit=True) as database:
         cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name"
         [cuts] = database.execute(
             f"{cut} = 'stackmemory listener' AND datname = current_database()"
