@@ -86,7 +86,10 @@ def measured(
 
 
 def beside(workspace: Workspace, filters: Filters, best: Sequence[Light]) -> list[Light]:
-    """What stands next and next but one to each of these in its frame, of what passes the filters."""
+    """What stands next and next but one to each of these in its frame, of what passes the filters.
+
+    The frames are those of documents that may be seen, so they are not asked about again.
+    """
     condition, parameters = conditions(filters)
     row = "(d.place, d.at, d.id)"
     one = (
@@ -102,11 +105,8 @@ def beside(workspace: Workspace, filters: Filters, best: Sequence[Light]) -> lis
             f"SELECT {COLUMNS} FROM unnest(%s::uuid[]) AS wanted (id),"
             " LATERAL (SELECT s.id, s.frame_id, s.place, s.at FROM search_document s"
             " WHERE s.id = wanted.id AND s.workspace_id = %s OFFSET 0) this,"
-            f" LATERAL ({before} UNION ALL {after}) d WHERE {SEEN}",
-            [
-                [each.pk for each in best], workspace.pk,
-                *(workspace.pk, *parameters) * 2, filters.person,
-            ],
+            f" LATERAL ({before} UNION ALL {after}) d",
+            [[each.pk for each in best], workspace.pk, *(workspace.pk, *parameters) * 2],
         )  # fmt: skip
         found = cursor.fetchall()
     return list({row[0]: _light(row) for row in found}.values())
