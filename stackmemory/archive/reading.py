@@ -17,6 +17,7 @@ from frames.models import Event
 from frames.reach import uuid_or_none
 from frames.signals import changed
 from frames.transfer.reading import parts as in_parts
+from frames.transfer.timeline import few_collections
 from stackmemory.archive.checking import Checked, check
 from stackmemory.archive.container import Container, Told
 from stackmemory.archive.contents import parts
@@ -53,7 +54,7 @@ def import_workspace(
     BadArchive.
     """
     began = timezone.now()
-    with closing(Container(path)) as container:
+    with closing(Container(path)) as container, few_collections():
         importing = _Importing(container, slug, on_progress, by)
         if by is not None:
             by.check(container)
