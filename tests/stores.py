@@ -292,9 +292,13 @@ COLUMNS = {
 }  # fmt: skip
 
 
-def fuzzed(path: Path, schema: dict[str, str], seed: int, rows: int = 40) -> Path:
-    """A store of odd values: each column of each row from the pools above, ids likely to meet."""
-    chance = random.Random(seed)
+def fuzzed(path: Path, schema: dict[str, str], seed: int, rows: int = 20) -> Path:
+    """A store of odd values: each column of each row from the pools above, ids likely to meet.
+
+    A column gets each value of its pool once before any again; two seeds that follow each other have
+    them all.
+    """
+    chance = _Dealer(seed)
     store = Store(path, schema)
     for table in schema:
         known = store.db.execute("SELECT name FROM pragma_table_xinfo(?) WHERE hidden = 0", [table])
@@ -312,9 +316,27 @@ def fuzzed(path: Path, schema: dict[str, str], seed: int, rows: int = 40) -> Pat
     return store.done()
 
 
-def _any(chance: random.Random, table: str, column: str) -> Any:
+class _Dealer(random.Random):
+    """Deals a pool's values to a column like cards; an odd seed begins where an even one ends."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self.from_end = seed % 2
+        self.decks: dict[str, list[Any]] = {}
+
+    def deal(self, column: str, pool: list[Any]) -> Any:
+        deck = self.decks.get(column)
+        if not deck:
+            deck = self.decks[column] = list(pool)
+            random.Random(column).shuffle(deck)
+            if self.from_end:
+                deck.reverse()
+        return deck.pop()
+
+
+def _any(chance: _Dealer, table: str, column: str) -> Any:
     if table == "task_cache" and column == "priority":
-        return chance.choice(TEXTS)
+        return chance.deal(f"{table} {column}", TEXTS)
     if table == "schema_version":
         return chance.choice([1, 2])
     if (table, column) == ("attention_log", "id"):
@@ -322,4 +344,4 @@ def _any(chance: random.Random, table: str, column: str) -> Any:
     pool = COLUMNS.get(column, TEXTS)
     if pool is IDS and chance.random() < 0.7:
         return f"e-{chance.randrange(30)}" if chance.random() < 0.8 else new_id()
-    return chance.choice(pool)
+    return chance.deal(f"{table} {column}", pool)

@@ -26,7 +26,7 @@ def without(report, *names):
     return {key: value for key, value in report.items() if key not in names}
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("schema", SCHEMAS)
 def test_odd_values_come_back(acme, globex, tmp_path, schema, seed):
     path = fuzzed(tmp_path / "context.db", SCHEMAS[schema], seed)

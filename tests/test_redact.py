@@ -178,12 +178,12 @@ def test_lone_surrogates_and_controls_pass_through() -> None:
     ],
 )  # fmt: skip
 def test_a_text_made_to_be_slow_takes_a_bounded_time(piece: str) -> None:
-    assert seconds_for(piece, 200_000) < 3
+    assert seconds_for(piece, 60_000) < 1
 
 
 @pytest.mark.parametrize("piece", ["token:token:", "-----BEGIN PRIVATE KEY-----\n", "://"])
-def test_a_megabyte_takes_as_much_longer_as_it_is_longer(piece: str) -> None:
-    assert seconds_for(piece, 1_000_000) < 15
+def test_a_long_text_takes_as_much_longer_as_it_is_longer(piece: str) -> None:
+    assert seconds_for(piece, 300_000) < 5
 
 
 def seconds_for(piece: str, length: int) -> float:

@@ -74,6 +74,7 @@ def environment(home: Path, port: int) -> dict[str, str]:
         "DATABASE_URL": f"sqlite:///{home / 'db.sqlite3'}",
         "PORT": str(port),
         "EMBEDDINGS": "none",
+        "WEB_CONCURRENCY": "1",
     }
 
 
@@ -125,7 +126,8 @@ def told(text: str) -> tuple[str, str]:
     return email, password
 
 
-def test_first_run_second_run_and_ctrl_c(run_local, home):
+def test_from_nothing_to_ctrl_c_then_the_same_again_until_it_is_killed(run_local, home):
+    """In between, a worker that dies is started again."""
     first = run_local()
     text = first.wait_for("is ready")
     assert f"http://localhost:{first.port}" in text
@@ -140,24 +142,35 @@ def test_first_run_second_run_and_ctrl_c(run_local, home):
     assert "Preparing" not in again
     assert told(again) == told(text)
     assert rows(home) == before
-    assert second.end(signal.SIGTERM) == 0
-    assert "Traceback" not in first.log.read_text() + second.log.read_text()
-
-
-def test_a_worker_that_dies_is_started_again_and_a_killed_run_takes_all_with_it(run_local):
-    local = run_local()
-    local.wait_for("is ready")
-    [worker] = local.named("qcluster")
+    assert "Traceback" not in first.log.read_text() + again
+    [worker] = second.named("qcluster")
     worker.kill()
-    local.wait_for("The worker stopped unexpectedly; starting it again.")
+    second.wait_for("The worker stopped unexpectedly; starting it again.")
     deadline = time.monotonic() + PATIENCE
-    while not (revived := local.named("qcluster")) or revived == [worker]:
+    while not (revived := second.named("qcluster")) or revived == [worker]:
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    if sys.platform == "linux":
-        local.end(signal.SIGKILL)
-    else:
-        local.end(signal.SIGTERM)
+    second.end(signal.SIGKILL if sys.platform == "linux" else signal.SIGTERM)
+
+
+SUPERVISED = """
+import os, sys
+from stackmemory.lib.supervise import Service, Supervisor
+lasting = Service("lasting", [sys.executable, "-c", "import time; time.sleep(600)"], os.environ)
+told = lambda: print(lasting.process.pid, flush=True)
+sys.exit(Supervisor([lasting], print).run(is_ready=lambda: True, when_ready=told))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_asked_to_stop_it_leaves_nothing_running(number):
+    process = subprocess.Popen(
+        [sys.executable, "-c", SUPERVISED], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    [lasting] = psutil.Process(process.pid).children() if process.stdout.readline() else []
+    process.send_signal(number)
+    assert process.wait(PATIENCE) == 0
+    assert not lasting.is_running()
 
 
 def test_a_busy_port_is_one_sentence_that_names_port(home):

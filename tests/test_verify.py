@@ -31,7 +31,7 @@ LINE = (
 def odd(path, schema=B):
     """A store with ordinary rows and some of each kind that is kept beside."""
     store = Store(path, schema)
-    ids = store.ordinary()
+    ids = store.ordinary(frames=3, events=3)
     store.frame("orphan", parent_frame_id="nowhere", depth=7, name="", created_at=NOW * 1000)
     store.event("nowhere", "bad-event", payload="{", ts="no time", seq=1)
     store.event(ids[0], "sec", ts=NOW, run_id="another run")
@@ -159,7 +159,7 @@ def test_rows_altered_in_the_database_are_named(acme, tmp_path, model):
         if column in ("parent", "session", "frame"):
             rows = [row for row in rows if getattr(row, f"{column}_id")]
         chance = random.Random(column)
-        for row in chance.sample(rows, min(2, len(rows))):
+        for row in chance.sample(rows, min(1, len(rows))):
             old = getattr(row, column)
             query.filter(pk=row.pk).update(**{column: value})
             report = verify_import(workspace=acme, path=path)
