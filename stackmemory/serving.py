@@ -15,15 +15,13 @@ from typing import Any
 
 from stackmemory.lib.closing import before_stopping
 
-worker_class = "asgi"
+worker_class = "stackmemory.lib.even.EvenWorker"
 bind = f"{os.environ.get('HOST', '0.0.0.0')}:{os.environ.get('PORT', '8000')}"
 workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
 # A deploy waits this long for requests that have begun; streams are told to reconnect.
 graceful_timeout = 25
 timeout = 120
 keepalive = 5
-# Connections that the system holds until a process takes them.
-WAITING = 2048
 # The heartbeat is a file; on a slow disk it would stall.
 worker_tmp_dir = "/dev/shm" if os.path.isdir("/dev/shm") else None
 control_socket_disable = True
@@ -80,6 +78,7 @@ def child_exit(server: Any, worker: Any) -> None:
     from prometheus_client.multiprocess import mark_process_dead
 
     mark_process_dead(worker.pid)
+    worker.leave()
 
 
 def on_exit(server: Any) -> None:
@@ -87,32 +86,21 @@ def on_exit(server: Any) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def post_worker_init(worker: Any) -> None:
-    """Asked to stop, a process ends its streams first; readers go on with another.
+def pre_fork(server: Any, worker: Any) -> None:
+    worker.seat(server.WORKERS.values())
 
-    And of connections that come at once, each process takes one at a time: asyncio would take a
-    hundred, and leave the other processes without work.
-    """
+
+def post_worker_init(worker: Any) -> None:
+    """Asked to stop, a process ends its streams first; readers go on with another."""
 
     def stop() -> None:
+        worker.leave()
         for end in before_stopping:
             end()
         worker.handle_exit_signal()
 
-    if hasattr(worker, "loop"):
-        worker.loop.add_signal_handler(signal.SIGTERM, stop)
-        worker.loop.create_server = one_at_a_time(worker.loop.create_server)
-
-
-def one_at_a_time(create_server: Any) -> Any:
-    """create_server, for a loop that accepts one connection each time it looks."""
-
-    async def create(*given: Any, sock: Any, **named: Any) -> Any:
-        server = await create_server(*given, sock=sock, backlog=1, **named)
-        sock.listen(WAITING)  # the same word has just made the system's own queue that short
-        return server
-
-    return create
+    worker.begin()
+    worker.loop.add_signal_handler(signal.SIGTERM, stop)
 
 
 # Static files are small and read from disk by a thread; without collectstatic they have no folder.

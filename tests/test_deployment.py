@@ -58,7 +58,7 @@ def test_the_web_listens_where_the_host_says(monkeypatch):
     monkeypatch.setenv("WEB_CONCURRENCY", "5")
     serving = runpy.run_path(str(ROOT / "stackmemory" / "serving.py"))
     assert (serving["bind"], serving["workers"]) == ("[::]:4321", 5)
-    assert serving["worker_class"] == "asgi"
+    assert serving["worker_class"] == "stackmemory.lib.even.EvenWorker"
 
 
 def test_the_image_runs_as_nobody_in_particular_from_locked_packages():
