@@ -111,7 +111,7 @@ def test_own_address_wins_over_railways(told):
 )
 def test_tls_to_a_remote_database_is_the_default_in_production(told, env, mode):
     database = told(**(PRODUCTION | env))["DATABASES"]["default"]
-    assert database["ENGINE"] == "django.db.backends.postgresql"
+    assert database["ENGINE"] == "stackmemory.lib.postgresql"
     assert database["OPTIONS"].get("sslmode") == mode
 
 

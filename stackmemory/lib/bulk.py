@@ -9,9 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection, models
-from django.db.backends.postgresql.base import ServerBindingCursor
 from django.utils import timezone
 
+from stackmemory.lib.along import carry_out
+from stackmemory.lib.postgresql.cursors import BindingCursor
 from stackmemory.lib.uuid7 import uuid7
 
 # SQLite takes 32,766 parameters a statement.
@@ -142,7 +143,7 @@ def _insert_at_once(
 @contextmanager
 def _binding_cursor() -> Iterator[Any]:
     """A cursor whose values go beside the statement, neither quoted nor parsed with it."""
-    from_driver: Any = ServerBindingCursor(connection.connection)  # type: ignore[call-arg]
+    from_driver: Any = BindingCursor(connection.connection)  # type: ignore[call-arg]
     make = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
     with make(from_driver) as cursor:
         yield cursor
@@ -260,15 +261,14 @@ def add_up(
     added = ", ".join(f"{c} = {table}.{c} + excluded.{c}" for c in columns[2 + len(keys) :])
     now = timezone.now()
     values = [(uuid7(), now, *key, *rows[key]) for key in sorted(rows)]
-    with connection.cursor() as cursor:
-        for start in range(0, len(values), 1000):
-            part = values[start : start + 1000]
-            marks = ", ".join([f"({', '.join(['%s'] * len(fields))})"] * len(part))
-            cursor.execute(
-                f"INSERT INTO {table} ({', '.join(columns)}) VALUES {marks}"
-                f" ON CONFLICT ({unique}) DO UPDATE SET {added}",
-                [_parameter(value) for row in part for value in row],
-            )
+    for start in range(0, len(values), 1000):
+        part = values[start : start + 1000]
+        marks = ", ".join([f"({', '.join(['%s'] * len(fields))})"] * len(part))
+        carry_out(
+            f"INSERT INTO {table} ({', '.join(columns)}) VALUES {marks}"
+            f" ON CONFLICT ({unique}) DO UPDATE SET {added}",
+            [_parameter(value) for row in part for value in row],
+        )
 
 
 def fold(
@@ -292,21 +292,21 @@ def fold(
     for number, (name, verb) in enumerate(how.items(), start=1):
         column, value = _column(model, name), f"v.v{number}" if postgres else f"?{number}"
         settings.append(f"{column} = " + FOLDS[verb][postgres].format(column, value))
+    if postgres:
+        kinds = [_cast(model._meta.get_field(name)) for name in (*how, "id")]
+        marks = f"({', '.join(f'%s::{kind}' for kind in kinds)})"
+        names = ", ".join(f"v{n}" for n in range(1, len(kinds) + 1))
+        carry_out(
+            f"UPDATE {table} SET {', '.join(settings)} FROM"
+            f" (VALUES {', '.join([marks] * len(values))}) AS v({names})"
+            f" WHERE {table}.id = v.v{len(kinds)}",
+            [value for row in values for value in row],
+        )
+        return
     with connection.cursor() as cursor:
-        if postgres:
-            kinds = [_cast(model._meta.get_field(name)) for name in (*how, "id")]
-            marks = f"({', '.join(f'%s::{kind}' for kind in kinds)})"
-            names = ", ".join(f"v{n}" for n in range(1, len(kinds) + 1))
-            cursor.execute(
-                f"UPDATE {table} SET {', '.join(settings)} FROM"
-                f" (VALUES {', '.join([marks] * len(values))}) AS v({names})"
-                f" WHERE {table}.id = v.v{len(kinds)}",
-                [value for row in values for value in row],
-            )
-        else:
-            cursor.cursor.executemany(
-                f"UPDATE {table} SET {', '.join(settings)} WHERE id = ?{len(how) + 1}", values
-            )
+        cursor.cursor.executemany(
+            f"UPDATE {table} SET {', '.join(settings)} WHERE id = ?{len(how) + 1}", values
+        )
 
 
 # By whether it is PostgreSQL.

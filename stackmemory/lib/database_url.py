@@ -29,6 +29,7 @@ def database_settings(url: str, *, require_tls: bool, pool: int = 0) -> dict[str
             " PRAGMA mmap_size=134217728; PRAGMA temp_store=MEMORY;",
         )
     else:
+        config["ENGINE"] = "stackmemory.lib.postgresql"
         host = config.get("HOST") or ""
         if require_tls and host not in LOCAL_HOSTS and not host.startswith("/"):
             options.setdefault("sslmode", "require")

@@ -221,13 +221,12 @@ def _current(connection: BaseDatabaseWrapper) -> Scope:
 
 
 def _change(connection: BaseDatabaseWrapper, now: Scope, then: Scope) -> None:
-    """Set what differs, in one statement."""
+    """Set what differs, in one statement, before whatever is asked next."""
     changed = [field for field in SETTINGS if getattr(now, field) != getattr(then, field)]
     if changed:
         calls = ", ".join("set_config(%s, %s, true)" for _ in changed)
         values = [v for f in changed for v in (SETTINGS[f], getattr(then, f) or _nothing(f))]
-        with connection.cursor() as cursor:
-            cursor.execute(f"SELECT {calls}", values)
+        connection.along(f"SELECT {calls}", values, matters=False)  # type: ignore[attr-defined]
     connection.sm_scope = then  # type: ignore[attr-defined]
 
 
