@@ -55,7 +55,7 @@ def find_frame(actor: Actor, ref: str, *, field: str = "frame", lock: bool = Fal
     frames = frames_of(actor).select_related("project", "session", "owner")
     if lock:
         frames = frames.select_for_update(of=("self",))
-    frame = frames.filter(by_ref(ref)).first()
+    frame = next(iter(frames.filter(by_ref(ref))[:1]), None)
     if frame is None:
         raise NotFound("frame", field=field)
     return frame

@@ -9,8 +9,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.dispatch import Signal
+
+from stackmemory.lib import tenancy
 
 if TYPE_CHECKING:
     from workspaces.models import Workspace
@@ -23,10 +25,12 @@ _gathered: ContextVar[dict[str, list[UUID]] | None] = ContextVar("gathered", def
 def changed(
     workspace: Workspace, kind: str = "", ids: Iterable[UUID] = (), *, at_once: bool = False
 ) -> None:
-    """Tell whoever listens, once this transaction commits; nothing of the caller's fails by it.
+    """Tell whoever listens, at the end of the scope we are in: what they note down is part of its
+    transaction. Of one kind they are told once.
 
     `at_once` marks what must not be seen as it was a moment longer: shown to the team, replaced,
-    erased. No kind stands for much of everything, as after an import.
+    erased. That is told after the commit, and nothing of the caller's fails by it. No kind stands
+    for much of everything, as after an import.
     """
     named = list(ids)
     if kind and not named:
@@ -34,6 +38,9 @@ def changed(
     gathered = _gathered.get()
     if gathered is not None and kind and not at_once:
         gathered.setdefault(kind, []).extend(named)
+        return
+    if tenancy.in_scope() and not at_once:
+        transaction.on_commit(_Waiting(workspace, kind, named))
         return
     transaction.on_commit(
         partial(
@@ -46,6 +53,38 @@ def changed(
         ),
         robust=True,
     )
+
+
+class _Waiting:
+    """Something to be told, kept among what Django does on commit: undone with its savepoint."""
+
+    def __init__(self, workspace: Workspace, kind: str, ids: list[UUID]) -> None:
+        self.workspace, self.kind, self.ids, self.said = workspace, kind, ids, False
+
+    def __call__(self) -> None:
+        """Nothing is left to do after the commit."""
+
+
+def tell_waiting() -> None:
+    """Tell what has changed in the transaction so far."""
+    found: dict[tuple[UUID, str], tuple[Workspace, list[UUID]]] = {}
+    for _, word, *_ in connection.run_on_commit:
+        if isinstance(word, _Waiting) and not word.said:
+            word.said = True
+            key = (word.workspace.pk, word.kind)
+            found.setdefault(key, (word.workspace, []))[1].extend(word.ids)
+    for (_, kind), (workspace, ids) in found.items():
+        content_changed.send(
+            sender=type(workspace),
+            workspace_id=workspace.pk,
+            kind=kind,
+            ids=list(dict.fromkeys(ids)),
+            at_once=False,
+        )
+
+
+# Before the news, which others wait for from there to the commit.
+tenancy.last_words.insert(0, tell_waiting)
 
 
 @contextmanager

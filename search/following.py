@@ -17,7 +17,7 @@ MOST_IDS = 1_000
 def on_content_changed(
     *, workspace_id: UUID, kind: str, ids: list[UUID], at_once: bool = False, **kwargs: Any
 ) -> None:
-    """After commit. What fails here is found by the clock (search.jobs.find_missing)."""
+    """`at_once`, after the commit; else in the transaction, whose commit makes the jobs due."""
     if at_once:
         workspace = Workspace.objects.filter(pk=workspace_id).first()
         if workspace is not None:

@@ -90,12 +90,9 @@ def recognised(text: str) -> Iterator[ApiKey | None]:
         yield None
         return
     with secret_scope(digest(text)):
-        key = (
-            ApiKey.objects.across_workspaces()
-            .select_related("workspace")
-            .filter(public=match[1])
-            .first()
-        )
+        keys = ApiKey.objects.across_workspaces().select_related("workspace")
+        # Not first(), which would sort: of one there is one at most.
+        key = next(iter(keys.filter(public=match[1])), None)
         matches = hmac.compare_digest(digest(text), key.digest if key else digest("nobody's"))
         if key is None or not matches or not key.is_usable or key.workspace.deleted_at is not None:
             yield None

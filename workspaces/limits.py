@@ -24,13 +24,6 @@ from workspaces.models import Limit, LimitName, PlanLimit, Spending, Workspace
 # Seconds after which a change of a limit holds in every process.
 FRESH = 2.0
 
-# What a workspace may use of one thing: its own limit, or else its plan's.
-AMOUNT = (
-    "SELECT amount FROM (SELECT 0 AS place, amount FROM workspaces_limit"
-    " WHERE workspace_id = %s AND name = %s"
-    " UNION ALL SELECT 1 AS place, amount FROM workspaces_planlimit WHERE plan = %s AND name = %s"
-    ") AS found ORDER BY place LIMIT 1"
-)
 SPEND = (
     "INSERT INTO workspaces_spending AS s (id, created_at, workspace_id, name, period, amount)"
     " SELECT %s, %s, %s, %s, %s, %s WHERE %s <= %s"
@@ -86,7 +79,10 @@ def take(
     a minute's requests and fills evenly. Raises TooMany, and then nothing was taken.
     """
     wanted = []
-    for name, amount in _limited(workspace):
+    amounts = _amounts(workspace)
+    for name in _ORDER:
+        if (amount := amounts.get(name)) is None:
+            continue
         whose: uuid.UUID | None = subject
         if name == LimitName.ALL_REQUESTS:
             whose = workspace.pk
@@ -104,9 +100,9 @@ def take(
     return allowance
 
 
-# What was said of a workspace's requests, and when it was read.
-_known: dict[tuple[uuid.UUID, str], tuple[float, list[tuple[str, int]]]] = {}
-# The narrowest first.
+# What was said of a workspace, and when it was read.
+_known: dict[tuple[uuid.UUID, str], tuple[float, dict[str, int]]] = {}
+# Limits of requests, the narrowest first.
 _ORDER = [
     LimitName.REQUESTS.value,
     LimitName.PERSON_REQUESTS.value,
@@ -114,9 +110,10 @@ _ORDER = [
 ]
 
 
-def _limited(workspace: Workspace) -> list[tuple[str, int]]:
-    """Which requests are limited, and to how many; read anew every FRESH seconds, for it is asked
-    before every call.
+def _amounts(workspace: Workspace) -> dict[str, int]:
+    """What is limited, and to how much: the plan's, or the workspace's own, which goes before it.
+
+    Read anew every FRESH seconds, for it is asked before every call.
     """
     key, at = (workspace.pk, workspace.plan), time.monotonic()
     known = _known.get(key)
@@ -125,17 +122,14 @@ def _limited(workspace: Workspace) -> list[tuple[str, int]]:
             _known.clear()
         rows = dict(PlanLimit.objects.filter(plan=workspace.plan).values_list("name", "amount"))
         rows |= dict(Limit.objects.in_workspace(workspace).values_list("name", "amount"))
-        amounts = [(n, int(a)) for n in _ORDER if (a := rows.get(n)) is not None]
+        amounts = {name: int(amount) for name, amount in rows.items() if amount is not None}
         known = _known[key] = (at, amounts)
     return known[1]
 
 
 def allowed(workspace: Workspace, name: str) -> int | None:
     """How much a workspace may use; None for as much as it likes."""
-    with connection.cursor() as cursor:
-        cursor.execute(AMOUNT, _asked(workspace, name))
-        row = cursor.fetchone()
-    return row[0] if row else None
+    return _amounts(workspace).get(str(name))
 
 
 def spend_events(workspace: Workspace, amount: int) -> None:
@@ -201,10 +195,6 @@ def _new_row(workspace: Workspace) -> list[Any]:
     """id, created_at and workspace, as the engine takes them."""
     now = connection.ops.adapt_datetimefield_value(timezone.now())
     return [_uuid(uuid7()), now, _uuid(workspace.pk)]
-
-
-def _asked(workspace: Workspace, name: str) -> list[Any]:
-    return [_uuid(workspace.pk), str(name), workspace.plan, str(name)]
 
 
 def _uuid(value: uuid.UUID) -> Any:

@@ -20,6 +20,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from stackmemory.lib import tenancy
+from stackmemory.lib.along import carry_out
 from stackmemory.lib.tenancy import system_scope, workspace_scope
 from stackmemory.lib.uuid7 import uuid7
 from workspaces.models import News
@@ -201,8 +202,7 @@ def _write(workspace_id: uuid.UUID, messages: Sequence[Message]) -> None:
         }
         for message in messages
     ]
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT workspaces_tell(%s, %s::jsonb)", [workspace_id, json.dumps(told)])
+    carry_out("SELECT workspaces_tell(%s, %s::jsonb)", [workspace_id, json.dumps(told)])
     return None
 
 

@@ -23,6 +23,7 @@ from django_q.conf import Conf
 from django_q.humanhash import uuid
 from django_q.signing import SignedPackage
 
+from stackmemory.lib.along import carry_out
 from stackmemory.lib.listen import direct_parameters
 
 logger = logging.getLogger(__name__)
@@ -50,6 +51,18 @@ def later() -> str:
 
 def insert(name: str, args: list[Any], *, queue: str, once: str | None = None) -> int | None:
     """Put a job into the queue, in the transaction we are in; None if `once` has one already."""
+    with connection.cursor() as cursor:
+        cursor.execute(_insertion(), [queue, name, json.dumps(args), once])
+        row = cursor.fetchone()
+    return int(row[0]) if row else None
+
+
+def put(name: str, args: list[Any], *, queue: str) -> None:
+    """As insert(), for whom it is enough that it will be there."""
+    carry_out(_insertion(), [queue, name, json.dumps(args), None])
+
+
+def _insertion() -> str:
     sql = (
         "INSERT INTO stackmemory_job"
         " (queue, name, args, state, due_at, attempts, error, once, created_at)"
@@ -58,10 +71,7 @@ def insert(name: str, args: list[Any], *, queue: str, once: str | None = None) -
     )
     if connection.vendor == "postgresql":
         sql = f"WITH job AS ({sql}) SELECT id, pg_notify('{CHANNEL}', '') FROM job"
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [queue, name, json.dumps(args), once])
-        row = cursor.fetchone()
-    return int(row[0]) if row else None
+    return sql
 
 
 class JobBroker(Broker):

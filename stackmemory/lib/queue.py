@@ -24,7 +24,7 @@ from django_q.exceptions import TimeoutException
 from django_q.signals import pre_execute
 from django_q.tasks import async_task
 
-from stackmemory.lib.broker import QUICK, insert, later, now
+from stackmemory.lib.broker import QUICK, insert, later, now, put
 
 logger = logging.getLogger(__name__)
 ATTEMPTS = 5
@@ -43,7 +43,7 @@ def enqueue(job: str, *ids: UUID | str) -> None:
     if settings.Q_CLUSTER["sync"]:
         transaction.on_commit(partial(async_task, job, *words))
     else:
-        insert(job, words, queue=str(Conf.CLUSTER_NAME))
+        put(job, words, queue=str(Conf.CLUSTER_NAME))
 
 
 def enqueue_once(word: str, job: str, *ids: UUID | str) -> bool:
