@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import wraps
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
+
+from stackmemory.lib.replica import reading_page
 
 VIEW = frozenset({"read"})
 MEMBER = VIEW | {"write"}
@@ -32,7 +35,8 @@ def may(role: str, permission: str) -> bool:
 def requires(permission: str) -> Callable[[View], View]:
     """Refuse with 403 a member whose role lacks `permission`.
 
-    Strangers never get this far: WorkspaceMiddleware has answered 404.
+    Strangers never get this far: WorkspaceMiddleware has answered 404. What asks for "read" and is
+    got, not posted, may be read from a replica.
     """
 
     def decorate(view: View) -> View:
@@ -40,7 +44,8 @@ def requires(permission: str) -> Callable[[View], View]:
         def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
             if not may(request.membership.role, permission):  # type: ignore[attr-defined]
                 raise PermissionDenied(f"Your role does not include “{permission}”.")
-            return view(request, *args, **kwargs)
+            with reading_page(request) if permission == "read" else nullcontext():
+                return view(request, *args, **kwargs)
 
         checked.permission = permission  # type: ignore[attr-defined]
         return checked

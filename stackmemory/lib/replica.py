@@ -11,7 +11,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any
 
@@ -19,13 +19,14 @@ from django.core.cache import cache
 from django.db import DEFAULT_DB_ALIAS, Error, connection, connections, transaction
 from django.http import HttpRequest, HttpResponse
 
-from stackmemory.lib.tenancy import workspace_scope
+from stackmemory.lib.tenancy import person, workspace_scope
 
 logger = logging.getLogger(__name__)
 REPLICA = "replica"
 # Seconds a write is remembered, and a replica that did not answer is left alone.
 REMEMBERED, REST = 300, 5.0
 UNLOGGED = frozenset({"sessions.session", "workspaces.bucket", "stackmemory.cacheentry"})
+READS = ("GET", "HEAD", "OPTIONS")
 _reading: ContextVar[bool] = ContextVar("reads go to the replica", default=False)
 _away_until = 0.0
 
@@ -55,7 +56,7 @@ class RememberWrites:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        writes = request.method not in ("GET", "HEAD", "OPTIONS")
+        writes = request.method not in READS and not getattr(request, "only_reads", False)
         if there_is_one() and writes and (who := who_asks(request)):
             remember_write(who)
         return response
@@ -70,6 +71,13 @@ def who_asks(request: HttpRequest) -> uuid.UUID | None:
 
 def there_is_one() -> bool:
     return REPLICA in connections.databases
+
+
+def reading_page(request: HttpRequest) -> AbstractContextManager[None]:
+    """What a page that only shows reads in, within its person's scope."""
+    if request.method not in READS or not there_is_one():
+        return nullcontext()
+    return reading_scope(request.workspace.pk, who_asks(request))  # type: ignore[attr-defined]
 
 
 def remember_write(who: uuid.UUID) -> None:
@@ -92,7 +100,9 @@ def reading_scope(workspace_id: uuid.UUID, who: uuid.UUID | None) -> Iterator[No
         with transaction.atomic(using=REPLICA):
             with connections[REPLICA].cursor() as cursor:
                 cursor.execute(
-                    "SELECT set_config('app.workspace_id', %s, true)", [str(workspace_id)]
+                    "SELECT set_config('app.workspace_id', %s, true),"
+                    " set_config('app.person_id', %s, true)",
+                    [str(workspace_id), person()],
                 )
             token = _reading.set(True)
             try:

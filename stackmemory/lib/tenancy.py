@@ -67,6 +67,11 @@ def is_about(workspace_id: uuid.UUID) -> bool:
     return not scope.role.startswith(APP) or scope.workspace == str(workspace_id)
 
 
+def person() -> str:
+    """On whose behalf we are in a scope; "" for nobody's in particular."""
+    return _current(connection).person if connection.vendor == "postgresql" else ""
+
+
 @contextmanager
 def workspace_snapshot(workspace_id: uuid.UUID) -> Iterator[None]:
     """A scope for reading much: all of it as it was at one moment, whatever is written meanwhile.

@@ -18,6 +18,7 @@ from frames.reach import find_project
 from stackmemory.credentials import admit
 from stackmemory.lib.bodies import read_body
 from stackmemory.lib.refusal import Refusal
+from stackmemory.lib.replica import reading_scope, who_asks
 from stackmemory.lib.tenancy import workspace_scope
 from stackmemory.mcp.choices import projects_to_choose
 from stackmemory.read_only import ReadOnly
@@ -62,7 +63,11 @@ def allow(request: HttpRequest) -> HttpResponse | None:
         if settings.READ_ONLY and not _only_reads(request):
             raise ReadOnly
         scope: ExitStack = request.scope_stack  # type: ignore[attr-defined]
-        scope.enter_context(workspace_scope(actor.workspace.pk, reading=_only_reads(request)))
+        request.only_reads = _only_reads(request)  # type: ignore[attr-defined]
+        if request.only_reads:  # type: ignore[attr-defined]
+            scope.enter_context(reading_scope(actor.workspace.pk, who_asks(request)))
+        else:
+            scope.enter_context(workspace_scope(actor.workspace.pk))
         named: str = request.mcp_project_slug  # type: ignore[attr-defined]
         project = find_project(actor, named) if named else None
     except Refusal as refusal:

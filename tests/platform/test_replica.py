@@ -47,7 +47,27 @@ def asks(text):
         assert answer.status_code in (200, 201), answer.content
         return sorted(each["name"] for each in answer.json().get("items", []))
     return ask
-alice, bob = asks(key("alice@example.com")), asks(key("bob@example.com"))
+def looks(email):
+    browser = Client(SERVER_NAME="localhost")
+    browser.force_login(User.objects.get(email=email))
+    def look():
+        page = browser.get("/w/acme/projects/").content.decode()
+        assert "Globex" in page or email[0] == "b", "the workspaces of the person, too"
+        return [name for name in ("one", "two") if f"/w/acme/p/{name}/" in page]
+    return look
+def calls(text):
+    headers = {"Authorization": f"Bearer {text}", "Accept": "application/json, text/event-stream"}
+    def call(project):
+        body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call",
+                "params": {"name": "get_active_tasks", "arguments": {"project": project}}}
+        answer = client.post("/mcp", body, "application/json", headers=headers)
+        assert answer.status_code == 200, answer.content
+        return not answer.json()["result"].get("isError")
+    return call
+create_workspace(slug="globex", name="Globex", owner_email="alice@example.com")
+keys = [key(f"{name}@example.com") for name in ("alice", "bob")]
+(alice, bob), (alice_calls, bob_calls) = map(asks, keys), map(calls, keys)
+alice_looks, bob_looks = looks("alice@example.com"), looks("bob@example.com")
 told = {}
 with psycopg.connect(sys.argv[1], autocommit=True) as replica:
     alice("one")
@@ -63,6 +83,8 @@ with psycopg.connect(sys.argv[1], autocommit=True) as replica:
     alice("two")
     told["alice, ahead of the replica"] = alice()
     told["bob, on the replica"] = bob()
+    told["pages"] = [look() for look in (alice_looks, bob_looks)]
+    told["tools"] = [call("two") for call in (alice_calls, bob_calls)]
     replica.execute("SELECT pg_wal_replay_resume()")
     deadline = time.monotonic() + 30
     while bob() != ["one", "two"] and time.monotonic() < deadline:
@@ -141,6 +163,8 @@ def test_who_wrote_sees_it_at_once_and_others_later(own_database, replica, tmp_p
         "bob before": ["one"],
         "alice, ahead of the replica": ["one", "two"],
         "bob, on the replica": ["one"],
+        "pages": [["one", "two"], ["one"]],
+        "tools": [True, False],
         "bob, later": ["one", "two"],
         "alice, later": ["one", "two"],
         "without the replica": ["one", "two"],
