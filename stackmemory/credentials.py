@@ -99,4 +99,4 @@ def _membership_behind(key: api_keys.ApiKey) -> Membership | None:
     if key.created_by_id is None:
         return None
     memberships = Membership.objects.in_workspace(key.workspace).select_related("user")
-    return memberships.filter(user_id=key.created_by_id, user__is_active=True).first()
+    return next(iter(memberships.filter(user_id=key.created_by_id, user__is_active=True)), None)
