@@ -96,9 +96,10 @@ def tell(
     private_to: uuid.UUID | None = None,
 ) -> None:
     """Say that this was done to these; told when the scope we are in ends, if it commits."""
-    named = [str(each) for each in ids]
+    all_ids = list(ids)
+    named = [str(each) for each in all_ids[:MOST_IDS]]
     message = Message(
-        workspace_id, kind, what, project, frame, private_to, named[:MOST_IDS], max(len(named), 1)
+        workspace_id, kind, what, project, frame, private_to, named, max(len(all_ids), 1)
     )
     if tenancy.in_scope():
         transaction.on_commit(_Waiting(message))
