@@ -62,8 +62,8 @@ def test_sessions_prompts_and_subagents_become_frames(
 ):
     with django_capture_on_commit_callbacks() as after:
         found = told(carrier, agent, projects)
-    signals = [each for each in after if "send_robust" in repr(each)]
-    assert len(signals) == 6, "one of frames and one of events for each part"
+    jobs = [each for each in after if "index_changed" in repr(each)]
+    assert len(jobs) == 6, "one of frames and one of events for each part"
     assert (found.sessions, found.prompts, found.subagents, found.rejected) == (3, 6, 1, 0)
     assert found.created == found.reports == Event.objects.in_workspace(acme).count()
     assert found.projects == {"shop": 2, "Web App": 1}
