@@ -12,6 +12,7 @@ from frames.models import (
     Activity,
     AgentSession,
     Anchor,
+    ArchivedPeriod,
     Erased,
     Event,
     EventKey,
@@ -96,6 +97,16 @@ class PayloadUseAdmin(OperatorAdmin):
     raw_id_fields = ("payload", "frame")
     list_display = ("event_id", "payload", "frame_id", "workspace")
     list_select_related = ("workspace", "payload")
+
+
+@admin.register(ArchivedPeriod)
+class ArchivedPeriodAdmin(OperatorAdmin):
+    raw_id_fields = ("project",)
+    list_display = (
+        "id", "workspace", "project", "month", "part", "state", "events", "bytes", "moved_at",
+    )  # fmt: skip
+    list_select_related = ("workspace", "project")
+    list_filter = ("state",)
 
 
 @admin.register(HandOff)

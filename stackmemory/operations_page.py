@@ -38,5 +38,6 @@ def operations(request: HttpRequest) -> HttpResponse:
             "indexes": vitals.indexes(),
             "partitions": vitals.partition_list(),
             "ahead": vitals.months_ahead(),
+            "cold": vitals.cold_months(),
         }
     return render(request, "admin/operations.html", context)

@@ -10,10 +10,11 @@ from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
-from django.db.models import Count, Min
+from django.db.models import Count, Min, Sum
 from django.utils import timezone
 
 from frames import partitions
+from frames.models import ArchivedPeriod
 from stackmemory.models import Job
 
 MOST = 40
@@ -98,6 +99,13 @@ def indexes() -> list[tuple[Any, ...]]:
 def partition_list() -> list[tuple[Any, ...]]:
     """(table, partition, bytes, rows as last estimated)."""
     return _rows(PARTITIONS) if connection.vendor == "postgresql" else []
+
+
+def cold_months() -> list[tuple[Any, ...]]:
+    """(month, state, objects, events, bytes) of cold storage, the newest first."""
+    rows = ArchivedPeriod.unscoped.order_by("-month", "state").values_list("month", "state")
+    told = rows.annotate(parts=Count("pk"), sum=Sum("events"), size=Sum("bytes"))
+    return list(told[:MOST])
 
 
 def slowest() -> tuple[list[dict[str, Any]], str]:

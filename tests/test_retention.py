@@ -194,8 +194,16 @@ def test_the_page_shows_what_would_go_and_asks(frames, acme, login, alice, bob, 
     assert Project.unscoped.get().settings["retention"] == kept
     assert "fewer days" in browser.post(place, asked | {"below": "0.5"}).content.decode()
     assert sum(left(frames).values()) == 21, "the setting deletes nothing by itself"
-    change = Audit.unscoped.get(action="project.settings")
+    change = Audit.unscoped.filter(action="project.settings").earliest("id")
     assert change.data["before"] == {"retention": Policy().stored()}
+    # Days in the database are kept beside it.
+    page = browser.get(place, asked | {"hot": "2"}).content.decode()
+    assert "Nothing is there" in page
+    browser.post(place, asked | {"sure": "1", "hot": "2"})
+    assert Project.unscoped.get().settings == {"retention": kept, "hot_days": 2}
+    assert (
+        "greater than or equal to 1" in browser.post(place, asked | {"hot": "0"}).content.decode()
+    )
     # A hold is laid without being sure of anything, and says so.
     browser.post(place, asked | {"hold": "Case 7"})
     assert "under legal hold" in browser.get(place).content.decode()

@@ -9,7 +9,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import F, Q
+from django.db.models import Count, F, Q, Sum
+from django.utils import timezone
 
 from frames.cold.late import LEAST_DAYS
 from frames.models import ArchivedPeriod, Event, Frame, Project
@@ -30,6 +31,31 @@ def is_on() -> bool:
     """Whether months leave by themselves (COLD_STORAGE)."""
     wanted: str = settings.COLD_STORAGE
     return wanted == "on" or (wanted == "auto" and bool(settings.OBJECTS_S3_BUCKET))
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How much of a project is in cold storage, and how much would go there now at least."""
+
+    is_on: bool
+    events: int
+    bytes: int
+    months: int
+    more: int
+
+
+def standing(project: Project, days: int, now: datetime | None = None) -> Standing:
+    """Two queries: what goes is counted from frames that lie before that time as a whole."""
+    limit = (now or timezone.now()) - timedelta(days=days)
+    edge = datetime.combine(month_of(limit), time(), UTC)
+    held = ArchivedPeriod.unscoped.filter(
+        workspace=project.workspace_id, project=project, state__in=ArchivedPeriod.HOLDING
+    ).aggregate(events=Sum("events"), bytes=Sum("bytes"), months=Count("month", distinct=True))
+    whole = leaving(project).filter(last_event_at__lt=edge)
+    more = whole.aggregate(n=Sum(F("event_count") - F("cold_count")))["n"]
+    return Standing(
+        is_on(), held["events"] or 0, held["bytes"] or 0, held["months"] or 0, more or 0
+    )
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
+from frames.cold import choosing
 from frames.models import Project
 from frames.retention import DAYS, DIGEST, EARLY_DAYS, EVER, MOST_DAYS, Policy, aging, preview
 from workspaces import audit
@@ -38,6 +39,13 @@ class RetentionForm(forms.Form):
     )
     early = forms.IntegerField(
         label="Days for those", required=False, min_value=1, max_value=MOST_DAYS
+    )
+    hot = forms.IntegerField(
+        label="Days in the database",
+        required=False,
+        min_value=choosing.LEAST_DAYS,
+        max_value=MOST_DAYS,
+        help_text="A month that was over so many days ago goes to cold storage, and is read from there.",
     )
     hold = forms.CharField(
         label="Legal hold",
@@ -71,15 +79,18 @@ def retention(request: WorkspaceRequest, project_slug: str) -> HttpResponse:
     )
     today = Policy.of(project)
     asked = request.POST if request.method == "POST" else request.GET
-    form = RetentionForm(asked or None, initial=today.stored())
+    hot = choosing.hot_days(project)
+    form = RetentionForm(asked or None, initial=today.stored() | {"hot": hot})
     may_change = may(request.membership.role, "settings")
     if request.method == "POST" and not may_change:
         return HttpResponse("Only who may change settings can change this.", status=403)
     policy = form.policy if form.is_bound and form.is_valid() else today
+    if form.is_bound and form.is_valid():
+        hot = form.cleaned_data["hot"] or hot
     goes = preview(project, policy)
     if request.method == "POST" and form.is_valid():
         if not goes.events or form.cleaned_data["sure"]:
-            keep(request, project, policy)
+            keep(request, project, policy, hot)
             messages.success(request, "Saved.")
             return redirect("frames:retention", request.workspace.slug, project.slug)
         form.add_error("sure", "Tick this to have them deleted, or choose to keep more.")
@@ -92,24 +103,30 @@ def retention(request: WorkspaceRequest, project_slug: str) -> HttpResponse:
             "project": project,
             "form": form,
             "policy": policy,
-            "is_tried": form.is_bound and policy != today,
+            "is_tried": form.is_bound and (policy, hot) != (today, choosing.hot_days(project)),
             "may_change": may_change,
             "goes": goes,
+            "cold": choosing.standing(project, hot),
             "frames": frames.order_by("-event_count", "-pk")[:TOP],
         },
     )
 
 
-def keep(request: WorkspaceRequest, project: Project, policy: Policy) -> None:
-    """Store the setting and say so in the audit log; nothing where nothing changes."""
+def keep(request: WorkspaceRequest, project: Project, policy: Policy, hot: int) -> None:
+    """Store the settings and say so in the audit log; nothing where nothing changes."""
     row = request.workspace.projects.select_for_update().get(pk=project.pk)
-    before = Policy.of(row)
-    if policy == before:
+    before, was_hot = Policy.of(row), choosing.hot_days(row)
+    old: dict[str, Any] = {}
+    new: dict[str, Any] = {}
+    if policy != before:
+        old["retention"], new["retention"] = before.stored(), policy.stored()
+    if hot != was_hot:
+        old["hot_days"], new["hot_days"] = was_hot, hot
+    if not new:
         return
-    row.settings = {**row.settings, "retention": policy.stored()}
+    row.settings = {**row.settings, **new}
     row.save(update_fields=["settings"])
     audit.record(
-        workspace=request.workspace, action="project.settings", target=row,
-        before={"retention": before.stored()}, after={"retention": policy.stored()},
+        workspace=request.workspace, action="project.settings", target=row, before=old, after=new,
         request=request,
     )  # fmt: skip

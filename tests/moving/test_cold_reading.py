@@ -118,6 +118,24 @@ def test_timelines_answer_as_before(frames, acme, bob, login, monkeypatch):
     assert browser.get(stranger).status_code == 404
 
 
+def test_settings_and_operators_see_it(frames, acme, alice, login, settings):
+    settings.COLD_STORAGE = "on"
+    place, browser = reverse("frames:retention", args=["acme", "shop"]), login(alice)
+    with few_queries():
+        assert "Nothing is there. At least 32 go there" in browser.get(place).content.decode()
+    assert move() == 64
+    page = browser.get(place, {"keep": "ever", "days": "30", "hot": "9000"}).content.decode()
+    assert "<strong>64 events</strong> of 2 months" in page
+    assert "go there at" not in page
+    settings.COLD_STORAGE = "off"
+    assert "nothing goes there by itself" in browser.get(place).content.decode()
+    alice.is_staff = alice.is_superuser = True
+    alice.save()
+    page = browser.get(reverse("operations")).content.decode()
+    assert "Events in cold storage" in page
+    assert "2026-06" in page
+
+
 def test_what_is_lost_is_said_and_the_rest_shown(frames, acme, bob, login, objects):
     event = Event.unscoped.filter(frame=frames["old"]).earliest("occurred_at")
     move()
