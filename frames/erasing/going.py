@@ -18,6 +18,7 @@ from frames.erasing.doomed import AT_ONCE, Doomed
 from frames.erasing.kept import erase_kept
 from frames.models import AgentSession, Anchor, Event, Export, Frame, Revision, Task
 from frames.signals import changed
+from frames.sweeping import forget_events
 from frames.tombstones import Tombstones, anchor_name, run_name
 from frames.transfer.reading import parts
 from stackmemory.lib.tenancy import system_scope
@@ -151,6 +152,8 @@ def _erase_session(workspace: Workspace, session: AgentSession) -> int:
     """The run itself, with the events it left in frames of other runs."""
     events = Event.unscoped.filter(workspace=workspace, session=session)
     frames = set(events.order_by().values_list("frame", flat=True))
+    stored = events.exclude(stored_digest=None)
+    forget_events(workspace, stored.values_list("pk", flat=True))
     gone: int = events._raw_delete(events.db)
     for pk in frames:
         left = Event.unscoped.filter(workspace=workspace, frame=pk).aggregate(

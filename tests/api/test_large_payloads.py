@@ -176,6 +176,27 @@ def test_what_no_event_uses_goes(agent, frame, acme, globex, as_application):
     assert not os.path.exists(storages["objects"].path(f"{PAYLOADS}/{acme.pk}"))
 
 
+def test_an_erased_run_takes_its_objects_along(
+    admin, acme, as_application, django_capture_on_commit_callbacks
+):
+    """Those of its frames, and of its events in frames of other runs."""
+    ok(admin.post("projects", {"name": "Shop"}), 201)
+    frames = [
+        ok(admin.post("frames", {"name": n, "project": "shop", "session": run["id"]}), 201)
+        for n in ("Mine", "Other")
+        for run in [ok(admin.post("sessions", {"project": "shop", "source_id": n}), 201)]
+    ]
+    append(admin, frames[0], "x" * 70_000)
+    moved = append(admin, frames[1], "y" * 70_000)
+    append(admin, frames[1], "z" * 70_000)
+    Event.unscoped.filter(pk=moved).update(session=frames[0]["session"])
+    with django_capture_on_commit_callbacks(execute=True):
+        ok(admin.post("sessions/Mine/erasure", {"confirm": "erase"}))
+    with as_application():
+        sweeping.sweep_everywhere()
+    assert len(objects_of(acme)) == PayloadUse.unscoped.count() == 1
+
+
 @pytest.mark.postgresql_only
 @pytest.mark.django_db(transaction=True)
 def test_no_object_goes_while_an_event_of_it_comes(acme, as_application):
