@@ -23,7 +23,7 @@ from search.models import ContextBundle, Document, Word
 from stackmemory.erasing import doing, jobs
 from stackmemory.lib.tenancy import workspace_scope
 from tests.api.client import error_of, key_for
-from tests.pages import few_queries, make_frame, make_project
+from tests.pages import few_queries, make_frame, make_project, make_session
 from tests.search.conftest import Store, acting, by_words_alone
 from tests.stacks import call, closed, happen
 from tests.stores import Store as LocalStore
@@ -274,3 +274,19 @@ def test_old_events_and_large_payloads_go_from_the_object_store_too(
     }
     assert not StoredPayload.unscoped.exists()
     assert Frame.unscoped.get().cold_count == 3
+
+
+def test_a_run_takes_what_it_left_in_frames_of_others(acme, alice, shop):
+    over, other = make_session(shop.project), make_session(shop.project)
+    frame = call(shop.project, session=other, name="Somebody’s")
+    happen(acme, frame, [("note", {"n": 1}, 0), ("error", {"n": 2}, 60)])
+    Event.unscoped.filter(type="error").update(session=over)
+    with workspace_scope(acme.pk):
+        doing.take(doing.find(shop.actor, over))
+    frame.refresh_from_db()
+    assert (frame.event_count, frame.error_count, frame.last_event_at) == (
+        1,
+        0,
+        frame.first_event_at,
+    )
+    assert list(shop.project.sessions.all()) == [other]

@@ -11,9 +11,10 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, Max, Min, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from frames.cold.forgetting import recount
 from frames.erasing.doomed import AT_ONCE, Doomed
 from frames.erasing.kept import erase_kept
 from frames.models import AgentSession, Anchor, Event, Export, Frame, Revision, Task
@@ -156,11 +157,7 @@ def _erase_session(workspace: Workspace, session: AgentSession) -> int:
     forget_events(workspace, stored.values_list("pk", flat=True))
     gone: int = events._raw_delete(events.db)
     for pk in frames:
-        left = Event.unscoped.filter(workspace=workspace, frame=pk).aggregate(
-            event_count=Count("pk"), error_count=Count("pk", filter=Q(is_error=True)),
-            first_event_at=Min("occurred_at"), last_event_at=Max("occurred_at"),
-        )  # fmt: skip
-        Frame.unscoped.filter(pk=pk).update(**left)
+        recount(workspace.pk, pk)
     AgentSession.unscoped.filter(workspace=workspace, pk=session.pk).delete()
     return gone
 
