@@ -125,7 +125,8 @@ def _quoting(doomed: Doomed) -> Iterator[tuple[ContextBundle, set[str]]]:
 def _theirs(doomed: Doomed, asked: dict[str, set[uuid.UUID]]) -> set[str]:
     """Those of the things asked for that hang on frames that go."""
     going, found = set(doomed.frames), set()
-    for kind, model in (("anchor", Anchor), ("task", Task), ("event", Event)):
+    kinds: dict[str, Any] = {"anchor": Anchor, "task": Task, "event": Event}
+    for kind, model in kinds.items():
         if asked[kind]:
             rows = model.objects.in_workspace(doomed.workspace).filter(pk__in=asked[kind])
             pairs = list(rows.values_list("pk", "frame_id"))
