@@ -26,13 +26,14 @@ ERRORS = {
     "404": "There is no such thing here, or not for this key",
     "409": "It is not in a state in which this can be done; or a request with this"
     " Idempotency-Key is being carried out",
+    "410": "What has this id was erased here, and is not taken again",
     "413": "The body is too large; send it in parts",
     "415": "The body is compressed by something other than gzip",
     "422": "This Idempotency-Key was used for another request",
     "429": "More requests than the key may make; wait Retry-After seconds",
     "503": "The database is busy; ask again",
 }
-OF_WRITES = ("402", "409", "413", "415", "422")
+OF_WRITES = ("402", "409", "410", "413", "415", "422")
 PROBLEM = {
     "type": "object",
     "title": "Problem",

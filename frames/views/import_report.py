@@ -58,6 +58,8 @@ class Summary:
     silent: bool
     dry_run: bool
     adjusted: int
+    # Rows of what was erased here, which are not taken again.
+    erased: int = 0
 
     @property
     def imported(self) -> int:
@@ -129,6 +131,7 @@ def summary(transfer: Transfer) -> Summary:
         silent=silent,
         dry_run=bool(transfer.options.get("dry_run")),
         adjusted=sum(n for n in adjusted.values() if isinstance(n, int)),
+        erased=sum(_number(counts, "erased") for counts in tables.values()),
     )
 
 

@@ -232,5 +232,7 @@ def tell(report: dict[str, Any]) -> None:
         say(f"  adjusted {number:,} × {reason}")
     for name in report["left_out"]:
         say(f"  left out: {name}")
+    if erased := sum(row.get("erased", 0) for row in report["rows"].values()):
+        say(f"  not taken: {erased:,} rows of what was erased there")
     what = "Nothing was written (dry run)" if report["status"] == "dry-run" else "Imported"
     say(f"{what} in {report['seconds']} s.")

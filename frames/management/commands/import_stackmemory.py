@@ -68,6 +68,8 @@ class Command(BaseCommand):
             self.stdout.write(f"  other: {name} ({number:,})")
         for reason, number in sorted(report["adjusted"].items()):
             self.stdout.write(f"  adjusted {number:,} × {reason}: {REASONS[reason]}")
+        if erased := sum(row.get("erased", 0) for row in report["rows"].values()):
+            self.stdout.write(f"  not taken: {erased:,} rows of what was erased here")
         what = "Nothing was written (dry run)" if report["status"] == "dry-run" else "Imported"
         self.stdout.write(f"{what} in {report['seconds']} s.")
 

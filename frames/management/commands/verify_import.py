@@ -52,5 +52,7 @@ class Command(BaseCommand):
         for row in report["differing"]:
             columns = f" in {', '.join(row['columns'])}" if row["columns"] else ""
             self.stdout.write(f"  {row['table']} {row['id']}: {row['outcome']}{columns}")
+        if erased := sum(row.get("erased", 0) for row in report["tables"].values()):
+            self.stdout.write(f"  {erased:,} rows are of what was erased here.")
         said = "Every row is here as it is there." if report["status"] == "ok" else "Rows differ."
         self.stdout.write(said)
