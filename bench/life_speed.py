@@ -3,6 +3,9 @@
 One server with fsync on. A team of many events is imported once; then, in turns, it is exported and
 dumped, and taken in and restored by another database. Each is the real command in a process of its
 own; both formats hold the same rows, compressed. MB are those of the rows as JSON.
+
+pg_restore runs twice: as a superuser it may leave references unchecked, which no tenant's import may;
+`checked` has PostgreSQL check them, as import_workspace has.
 """
 
 from __future__ import annotations
@@ -15,21 +18,25 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
+from bench import life_cold
 from bench.import_speed import manage, write_store
 from tests.postgres import Server
 
 # The tables an archive is of; pg_dump gets their rows and no more.
 TABLES = ("workspaces_", "frames_")
+# Events of the installation that is copied.
+COPIED = 20_000
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--events", type=int, default=100_000)
+    parser.add_argument("--events", type=int, default=200_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--full", action="store_true", help="1,000,000 events")
     given = parser.parse_args()
@@ -37,23 +44,13 @@ def main() -> None:
     server = Server(fsync=True)
     home = Path(tempfile.mkdtemp(prefix="sm-bench-"))
     env = os.environ | {"DJANGO_SETTINGS_MODULE": "stackmemory.settings", "VAR_DIR": str(home)}
-    trial = f"sqlite:///{home / 'trial.sqlite3'}"
-    store = write_store(home / "context.db", events)
-    fill(env | {"DATABASE_URL": trial}, store)
-    figures: dict[str, Any] = {"events": events, "store_mb": store.stat().st_size >> 20}
-
-    # from trial to production, and back
-    for name, source, target in (
-        ("to_postgres", trial, server.url),
-        ("to_sqlite", server.url, f"sqlite:///{home / 'back.sqlite3'}"),
-    ):
-        took, peak, said = timed(env, "copy_database", "--from", source, "--to", target, "--json")
-        figures[f"copy_{name}_s"], figures[f"copy_{name}_rss_mb"] = round(took, 1), peak
-        figures["copied_rows"] = json.loads(said)["rows"]
-        print(f"{name}: {took:.1f} s, {peak} MB", flush=True)
-
+    figures = copied(env, home, server)
     here = env | {"DATABASE_URL": server.url}
-    seconds: dict[str, list[float]] = {"export": [], "dump": [], "import": [], "restore": []}
+    store = write_store(home / "context.db", events)
+    fill(here, store)
+    figures |= {"events": events, "store_mb": store.stat().st_size >> 20}
+    seconds: dict[str, list[float]] = {"export": [], "dump": [], "import": [], "restore": [],
+                                       "checked": []}  # fmt: skip
     for number in range(rounds):
         archive, dump = home / f"{number}.zip", home / f"{number}.dump"
         took, peak, _ = timed(here, "export_workspace", "team", "--output", str(archive), "--json")
@@ -63,7 +60,7 @@ def main() -> None:
         seconds["dump"].append(
             tool(server, "pg_dump", "-Fc", "--data-only", *tables, "-f", str(dump), server.url)
         )
-        for side in ("import", "restore"):
+        for side in ("import", "restore", "checked"):
             url = server.create_database(f"{side}_{number}")
             manage(env | {"DATABASE_URL": url}, "migrate", "-v0")
             if side == "import":
@@ -72,13 +69,15 @@ def main() -> None:
                 )
                 figures["import_rss_mb"] = max(peak, figures.get("import_rss_mb", 0))
             else:
-                took = restored(server, url, dump)
+                took = restored(server, url, dump, checked=side == "checked")
             seconds[side].append(took)
             check(server, url, events)
         print(
             f"round {number + 1}: " + ", ".join(f"{k} {v[-1]:.1f} s" for k, v in seconds.items()),
             flush=True,
         )
+    with zipfile.ZipFile(archive) as rows:
+        figures["rows_mb"] = sum(part.file_size for part in rows.infolist()) >> 20
     figures |= {"archive_mb": round(archive.stat().st_size / 2**20, 1)}
     figures |= {"dump_mb": round(dump.stat().st_size / 2**20, 1)}
     figures["archived_bytes_per_event"] = round(archive.stat().st_size / events)
@@ -87,8 +86,27 @@ def main() -> None:
         "--output", str(home / "back.db"), "--json",
     )  # fmt: skip
     figures |= {"store_export_s": round(took, 1), "store_export_rss_mb": peak}
+    figures |= life_cold.measured(here)
     tell(figures, seconds)
     server.close()
+
+
+def copied(env: dict[str, str], home: Path, server: Server) -> dict[str, Any]:
+    """From trial to production and back, of a small team."""
+    figures: dict[str, Any] = {}
+    trial = f"sqlite:///{home / 'trial.sqlite3'}"
+    (home / "trial").mkdir()
+    fill(env | {"DATABASE_URL": trial}, write_store(home / "trial" / "context.db", COPIED))
+    production = server.create_database("production")
+    for name, source, target in (
+        ("to_postgres", trial, production),
+        ("to_sqlite", production, f"sqlite:///{home / 'back.sqlite3'}"),
+    ):
+        took, peak, said = timed(env, "copy_database", "--from", source, "--to", target, "--json")
+        figures[f"copy_{name}_s"], figures[f"copy_{name}_rss_mb"] = round(took, 1), peak
+        figures["copied_rows"] = json.loads(said)["rows"]
+        print(f"{name}: {took:.1f} s, {peak} MB", flush=True)
+    return figures
 
 
 def fill(env: dict[str, str], store: Path) -> None:
@@ -128,7 +146,7 @@ def tool(server: Server, name: str, *arguments: str) -> float:
     return time.perf_counter() - began
 
 
-def restored(server: Server, url: str, dump: Path) -> float:
+def restored(server: Server, url: str, dump: Path, *, checked: bool) -> float:
     """As a superuser, who may leave references unchecked; into tables without rows."""
     admin = server.admin_url.rpartition("/")[0] + "/" + url.rpartition("/")[2]
     with psycopg.connect(admin, autocommit=True) as db:
@@ -149,14 +167,18 @@ def restored(server: Server, url: str, dump: Path) -> float:
                 " WHERE to_regclass('frames_event_' || %s) IS NULL",
                 [month, month],
             )
-    return tool(server, "pg_restore", "--data-only", "--disable-triggers", "-d", admin, str(dump))
+    unchecked = [] if checked else ["--disable-triggers"]
+    return tool(server, "pg_restore", "--data-only", *unchecked, "-d", admin, str(dump))
 
 
 def check(server: Server, url: str, events: int) -> None:
+    """All of them are there; the database is not needed any more."""
     admin = server.admin_url.rpartition("/")[0] + "/" + url.rpartition("/")[2]
     with psycopg.connect(admin) as db:
         found = db.execute("SELECT count(*) FROM frames_event").fetchone()
     assert found == (events,), found
+    with psycopg.connect(server.admin_url, autocommit=True) as db:
+        db.execute(f'DROP DATABASE "{url.rpartition("/")[2]}" WITH (FORCE)')
 
 
 def tell(figures: dict[str, Any], seconds: dict[str, list[float]]) -> None:
@@ -166,7 +188,10 @@ def tell(figures: dict[str, Any], seconds: dict[str, list[float]]) -> None:
         print(f"{name:10}{median[name]:>10.1f}{f'{min(times):.1f}–{max(times):.1f}':>16}")
     figures["export_vs_pg_dump"] = round(median["export"] / median["dump"], 2)
     figures["import_vs_pg_restore"] = round(median["import"] / median["restore"], 2)
+    figures["import_vs_checked_restore"] = round(median["import"] / median["checked"], 2)
     figures["export_events_per_s"] = round(figures["events"] / median["export"])
+    figures["export_mb_per_s"] = round(figures["rows_mb"] / median["export"], 1)
+    figures["import_mb_per_s"] = round(figures["rows_mb"] / median["import"], 1)
     figures["import_events_per_s"] = round(figures["events"] / median["import"])
     print(json.dumps(figures))
 

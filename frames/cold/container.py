@@ -1,4 +1,4 @@
-"""One object of cold events: a ZIP of blocks, each a thousand events by column, and where a frame is.
+"""One object of cold events: a ZIP of blocks, each 250 events by column, and where a frame is.
 
     manifest.json       what it is of, its columns, its blocks
     ids.xz              the ids of all its events in order, 16 bytes each, byte after byte
@@ -6,7 +6,8 @@
     events-00000.json.xz …  {column: [values]}; of a time the steps from one event to the next
 
 Events stand in the order of frame, time, number and id. By column and xz, since cold events are
-written once and seldom read (docs/decisions/0011-cold-storage.md has the numbers).
+written once and seldom read; small blocks, since a page of a timeline unpacks one or two
+(docs/decisions/0011-cold-storage.md has the numbers).
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from stackmemory.lib.jsontext import OrderedJSONField
 from stackmemory.lib.uuid7 import EPOCH
 
 FORMAT, VERSION = "stackmemory-cold-events", 1
-BLOCK, BLOCK_CHARACTERS = 1_000, 2 << 20
+BLOCK, BLOCK_CHARACTERS = 250, 1 << 20
 PRESET = 6
 MICROSECOND = timedelta(microseconds=1)
 # A block more than this is none that we wrote.
