@@ -42,6 +42,13 @@ class Stored(NamedTuple):
     payload_id: uuid.UUID
 
 
+def is_any(texts: Iterable[str]) -> bool:
+    """Whether one of them is large."""
+    limit = settings.LARGE_PAYLOAD_BYTES
+    few = limit // 4
+    return any(len(text) > few and len(text.encode()) > limit for text in texts)
+
+
 def put_down(workspace_id: uuid.UUID, texts: Iterable[str]) -> dict[int, Stored]:
     """Store the large ones of `texts`: their place in it → what their row gets.
 

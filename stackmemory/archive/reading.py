@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from frames import large, partitions
+from frames import partitions
 from frames.models import Event
 from frames.reach import uuid_or_none
 from frames.signals import changed
@@ -22,19 +21,17 @@ from stackmemory.archive.checking import Checked, check
 from stackmemory.archive.container import Container, Told
 from stackmemory.archive.contents import parts
 from stackmemory.archive.errors import BadArchive
-from stackmemory.archive.event_rows import EventRows, Numbered
+from stackmemory.archive.event_writing import write_events
 from stackmemory.archive.hashing import workspace_hash
 from stackmemory.archive.newcomer import Newcomer
 from stackmemory.archive.taking import taken, takers
-from stackmemory.lib.ahead import ahead
-from stackmemory.lib.bulk import insert_all, insert_new
+from stackmemory.archive.values import default_of
+from stackmemory.lib.bulk import insert_new
 from stackmemory.lib.tenancy import system_scope
 from workspaces import audit
 from workspaces.models import User, Workspace
 from workspaces.models.workspace import slug_validator
 
-# Events that are written together.
-AT_ONCE = 4_000
 # (phase, rows done, rows in all)
 Progress = Callable[[str, int, int], None]
 
@@ -118,7 +115,8 @@ class _Importing:
         in_order = [told[part.name] for part in parts() if part.name in told]
         for each in in_order:
             if each.part is not None and each.part.model is Event:
-                self._events(workspace, each)
+                for number in write_events(workspace, self.container, each):
+                    self._tick("writing", number)
             else:
                 self._table(workspace, each, people)
         self._verify(workspace, in_order, people)
@@ -134,7 +132,7 @@ class _Importing:
         # What names a row of the same table is written when all of them are there.
         own = [n for n, target in told.part.references().items() if target == told.name]
         lacking = {
-            column.name: _default(column)
+            column.name: default_of(column)
             for column in model._meta.concrete_fields
             if column.name not in told.fields and column.name not in ("id", "workspace")
         }
@@ -155,44 +153,7 @@ class _Importing:
             self._tick("writing", len(rows))
         _point(model, own, later)
 
-    def _events(self, workspace: Workspace, told: Told) -> None:
-        """The next rows are read and taken while the database is busy with the last ones."""
-        own = [name for name in told.fields if name != "workspace"]
-        others = [
-            column
-            for column in Event._meta.concrete_fields
-            if column.name not in (*own, "workspace")
-        ]
-        fields = [*own, "workspace", *(column.name for column in others)]
-        rest = (workspace.pk, *map(_default, others))
-        batches = ahead(in_batches(EventRows(self.container, told).batches(), rest))
-        with closing(batches):
-            for values in batches:
-                self._insert(workspace, fields, values)
-                self._tick("writing", len(values))
-
-    def _insert(self, workspace: Workspace, fields: list[str], rows: list[tuple[Any, ...]]) -> None:
-        """Large payloads go where this installation keeps them."""
-        place = {name: at for at, name in enumerate(fields)}
-        payloads = [row[place["payload"]] for row in rows]
-        stored = large.put_down(workspace.pk, payloads)
-        for number, found in stored.items():
-            row = list(rows[number])
-            row[place["payload"]] = found.preview
-            row[place["stored_digest"]], row[place["stored_octets"]] = found.digest, found.octets
-            rows[number] = tuple(row)
-        insert_all(Event, fields, rows)
-        large.note_uses(
-            workspace.pk,
-            [
-                (rows[number][place["id"]], rows[number][place["frame"]], found.payload_id)
-                for number, found in stored.items()
-            ],
-        )
-
-    def _verify(
-        self, workspace: Workspace, told: list[Told], people: dict[str, uuid.UUID]
-    ) -> None:
+    def _verify(self, workspace: Workspace, told: list[Told], people: dict[str, uuid.UUID]) -> None:
         of = [(each.part, each.fields) for each in told if each.part is not None]
         called = {pk: email for email, pk in people.items()}
         if workspace_hash(workspace, of, called) != self.container.manifest.get("workspace_hash"):
@@ -225,20 +186,6 @@ class _Importing:
             self.on_progress(phase, self.done, self.total)
 
 
-def in_batches(
-    found: Iterable[list[Numbered]], rest: tuple[Any, ...]
-) -> Iterator[list[tuple[Any, ...]]]:
-    """Values of at least AT_ONCE rows, but for the last, each with the `rest` of its columns."""
-    values: list[tuple[Any, ...]] = []
-    for rows in found:
-        values += [row + rest for _, row in rows]
-        if len(values) >= AT_ONCE:
-            yield values
-            values = []
-    if values:
-        yield values
-
-
 def _people(checked: Checked) -> tuple[dict[str, uuid.UUID], list[str]]:
     """Everybody by e-mail address; who is not here is made, inactive and without a password."""
     there = dict(User.objects.filter(email__in=checked.people).values_list("email", "pk"))
@@ -257,12 +204,6 @@ def _people(checked: Checked) -> tuple[dict[str, uuid.UUID], list[str]]:
             there[email] = user.pk
             made.append(email)
     return there, made
-
-
-def _default(column: Any) -> Any:
-    """What a column that the archive does not speak of begins with, as it is written."""
-    value = None if column.null else column.get_default()
-    return json.dumps(value) if isinstance(value, dict | list) else value
 
 
 def _point(model: Any, own: list[str], later: list[tuple[uuid.UUID, tuple[Any, ...]]]) -> None:

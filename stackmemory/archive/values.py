@@ -156,3 +156,9 @@ def _json(value: Any) -> str:
     if "\\u0000" in text:
         raise ValueError("it holds a character that no database does")
     return text
+
+
+def default_of(column: Any) -> Any:
+    """What a column that the archive does not speak of begins with, as it is written."""
+    value = None if column.null else column.get_default()
+    return json.dumps(value) if isinstance(value, dict | list) else value

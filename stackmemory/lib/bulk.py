@@ -63,11 +63,13 @@ def insert_missing(
 
 
 def insert_all(
-    model: type[models.Model], fields: Sequence[str], rows: Sequence[Sequence[Any]]
+    model: type[models.Model],
+    fields: Sequence[str],
+    rows: Sequence[Sequence[Any]] | Sequence[bytes],
 ) -> None:
     """As insert_new(), of rows none of which is there; IntegrityError where one is.
 
-    Not looking takes PostgreSQL a quarter less time.
+    Not looking takes PostgreSQL a quarter less time. `rows` may be what encoded() made of them.
     """
     columns: list[Any] = [model._meta.get_field(name) for name in fields]
     if connection.vendor != "postgresql":
@@ -83,6 +85,11 @@ def insert_all(
         _stage(cursor, columns, rows)
         cursor.execute(f"INSERT INTO {table} ({names}) SELECT * FROM staged_rows")
         cursor.execute("DROP TABLE staged_rows")
+
+
+def encoded(rows: Sequence[Sequence[Any]]) -> Sequence[Sequence[Any]] | Sequence[bytes]:
+    """Rows as insert_all() sends them: for a thread that has the time. Asks no database."""
+    return list(_copy_blocks(rows)) if connection.vendor == "postgresql" else rows
 
 
 def _insert_postgres(
@@ -105,13 +112,15 @@ def _insert_postgres(
         return number, ids
 
 
-def _stage(cursor: Any, columns: list[Any], rows: Sequence[Sequence[Any]]) -> None:
+def _stage(
+    cursor: Any, columns: list[Any], rows: Sequence[Sequence[Any]] | Sequence[bytes]
+) -> None:
     """COPY is quickest for much, but is refused for a table with row-level security and cannot skip
     rows; so into a table of the transaction's own, and from there."""
     types = ", ".join(f"{connection.ops.quote_name(c.column)} {_cast(c)}" for c in columns)
     cursor.execute(f"CREATE TEMP TABLE staged_rows ({types}) ON COMMIT DROP")
     with cursor.copy("COPY staged_rows FROM STDIN") as copy:
-        for block in _copy_blocks(rows):
+        for block in rows if isinstance(rows[0], bytes) else _copy_blocks(rows):  # type: ignore[arg-type]
             copy.write(block)
 
 
