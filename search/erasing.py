@@ -24,21 +24,34 @@ from stackmemory.lib.tenancy import system_scope, workspace_scope
 from workspaces.models import Workspace
 
 AT_ONCE = 500
+# So many contexts are looked through while somebody waits.
+MOST = 5_000
 TAKEN_OUT = "(erased)"
 Item = dict[str, Any]
 
 
-def quoting(doomed: Doomed) -> int:
-    """How many contexts quote something of what would go."""
-    return sum(1 for _ in _quoting(doomed))
+def quoting(doomed: Doomed) -> int | None:
+    """How many contexts quote something of what would go; None where too many had to be looked at."""
+    rows = list(_bundles(doomed)[: MOST + 1])
+    return None if len(rows) > MOST else len(_quoting(doomed, rows))
+
+
+def is_long(doomed: Doomed) -> bool:
+    """Whether there are more contexts to look through than a page has time for."""
+    return _bundles(doomed)[MOST : MOST + 1].exists()
+
+
+def has_many(workspace: Workspace) -> bool:
+    """Whether a workspace has more contexts than a page has time for."""
+    return ContextBundle.objects.in_workspace(workspace)[MOST : MOST + 1].exists()
 
 
 def forget(doomed: Doomed) -> int:
     """Take it out of search and of contexts, before its rows go; how many contexts quoted it."""
     workspace, redacted = doomed.workspace, 0
     with system_scope():
-        for bundle, ids in list(_quoting(doomed)):
-            redact(bundle, ids)
+        for pk, ids in list(_all_quoting(doomed)):
+            redact(ContextBundle.unscoped.get(pk=pk), ids)
             redacted += 1
         words: set[str] = set()
         for ids_of in parts(list(doomed.frames), AT_ONCE):
@@ -92,44 +105,58 @@ def rewritten(
     return "".join([*pieces, text[at:]])
 
 
-def _quoting(doomed: Doomed) -> Iterator[tuple[ContextBundle, set[str]]]:
-    """Bundles that quote something of it, and by which ids. Read in their order, some at a time."""
-    workspace = doomed.workspace
-    frames = set(map(str, doomed.frames))
-    if doomed.since is None:
-        return
-    bundles = ContextBundle.objects.in_workspace(workspace).filter(created_at__gte=doomed.since)
+def _bundles(doomed: Doomed) -> Any:
+    """(id, items) of those that may quote something of it: of its projects, and made since it was
+    there. Without their texts, which are much."""
+    bundles = ContextBundle.objects.in_workspace(doomed.workspace)
     if doomed.session is not None:
         bundles = bundles.exclude(session=doomed.session)
-    last: uuid.UUID | None = None
+    if doomed.since is None:
+        return bundles.none()
+    bundles = bundles.filter(project__in=doomed.projects, created_at__gte=doomed.since)
+    return bundles.order_by("pk").values_list("pk", "items")
+
+
+def _all_quoting(doomed: Doomed) -> Iterator[tuple[uuid.UUID, set[str]]]:
+    """Of all of them, some at a time."""
+    bundles, last = _bundles(doomed), None
     while True:
-        rows = list((bundles.filter(pk__gt=last) if last else bundles).order_by("pk")[:200])
-        asked = {
-            kind: {uuid.UUID(i["id"]) for row in rows for i in row.items if i["kind"] == kind}
-            for kind in ("anchor", "task", "event")
-        }
-        theirs = frames | _theirs(doomed, asked)
-        for row in rows:
-            ids = {
-                item["id"]
-                for item in row.items
-                if item["id"] in theirs and item["section"] != "pointers" and "erased" not in item
-            }
-            if ids:
-                yield row, ids
-        if len(rows) < 200:
+        rows = list((bundles.filter(pk__gt=last) if last else bundles)[:AT_ONCE])
+        yield from _quoting(doomed, rows)
+        if len(rows) < AT_ONCE:
             return
-        last = rows[-1].pk
+        last = rows[-1][0]
+
+
+def _quoting(
+    doomed: Doomed, rows: list[tuple[uuid.UUID, list[Item]]]
+) -> list[tuple[uuid.UUID, set[str]]]:
+    """Those that quote something of it, and by which ids."""
+    asked = {
+        kind: {uuid.UUID(i["id"]) for _, items in rows for i in items if i["kind"] == kind}
+        for kind in ("anchor", "event")
+    }
+    theirs = set(map(str, doomed.frames)) | _theirs(doomed, asked)
+    found = []
+    for pk, items in rows:
+        ids = {
+            item["id"]
+            for item in items
+            if item["id"] in theirs and item["section"] != "pointers" and "erased" not in item
+        }
+        if ids:
+            found.append((pk, ids))
+    return found
 
 
 def _theirs(doomed: Doomed, asked: dict[str, set[uuid.UUID]]) -> set[str]:
     """Those of the things asked for that hang on frames that go."""
     going, found = set(doomed.frames), set()
-    kinds: dict[str, Any] = {"anchor": Anchor, "task": Task, "event": Event}
+    kinds: dict[str, Any] = {"anchor": Anchor, "event": Event}
     for kind, model in kinds.items():
-        if asked[kind]:
-            rows = model.objects.in_workspace(doomed.workspace).filter(pk__in=asked[kind])
-            pairs = list(rows.values_list("pk", "frame_id"))
+        rows = model.objects.in_workspace(doomed.workspace)
+        for ids in parts(sorted(asked[kind]), 10_000):
+            pairs = list(rows.filter(pk__in=ids).values_list("pk", "frame_id"))
             found |= {str(pk) for pk, frame in pairs if frame in going}
             asked[kind] -= {pk for pk, _ in pairs}
     if asked["event"]:  # of long ago, or gone by age

@@ -17,6 +17,7 @@ from frames.models import Anchor, Event, Export, Frame, Project, Revision, Store
 from frames.retention import Policy
 from frames.transfer.importing import Options, import_stackmemory
 from frames.transfer.verifying import verify_import
+from search import erasing
 from search.context.compile import compile_context, items_of
 from search.indexing import reindex
 from search.models import ContextBundle, Document, Word
@@ -219,7 +220,7 @@ def test_who_may_and_what_stays(acme, alice, bob, login):
 def test_much_is_left_to_a_worker_who_may_be_killed(
     acme, alice, shop, monkeypatch, as_application, django_capture_on_commit_callbacks
 ):
-    monkeypatch.setattr(doing, "AT_ONCE", 0)
+    monkeypatch.setattr(erasing, "MOST", 0)
     monkeypatch.setattr(going, "EVENTS", 2)
     frame = call(shop.project, name=SECRET, source_id="f-1")
     happen(acme, frame, [("note", {"text": SECRET}, n) for n in range(7)])
@@ -230,6 +231,11 @@ def test_much_is_left_to_a_worker_who_may_be_killed(
         raise KeyboardInterrupt
 
     api = key_for(acme, alice, "admin")
+    with workspace_scope(acme.pk):
+        frame.refresh_from_db()
+        for _ in range(2):
+            compile_context(actor=shop.actor, project=shop.project)
+    assert api.get("frames/f-1/erasure").json()["quoted"] is None
     with django_capture_on_commit_callbacks() as waiting:
         assert api.post("frames/f-1/erasure", {"confirm": "erase"}).json()["state"] == "erasing"
     monkeypatch.setattr(doing, "erase_events", dies)

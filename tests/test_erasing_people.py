@@ -11,11 +11,12 @@ from frames.anchoring import add_anchor
 from frames.handing_off import hand_off
 from frames.models import AgentSession, Event, Export, Frame, HandOff, Project
 from frames.retention import Policy
+from search import erasing
 from search.context.compile import compile_context, items_of
 from search.indexing import reindex
 from search.models import ContextBundle, SavedSearch
 from stackmemory.archive.writing import export_workspace
-from stackmemory.erasing import person
+from stackmemory.erasing import jobs, person
 from stackmemory.lib.tenancy import workspace_scope
 from tests.conftest import PASSWORD
 from tests.pages import few_queries
@@ -172,3 +173,22 @@ def test_an_account_is_erased_by_its_person(
     for workspace in (acme, globex):
         assert list(audit.faults(workspace)) == []
     assert not Audit.unscoped.filter(actor_id=bob.pk).exclude(details=None).exists()
+
+
+def test_where_there_is_much_a_worker_does_it_and_they_are_out_at_once(
+    acme, alice, bob, login, monkeypatch, as_application, django_capture_on_commit_callbacks
+):
+    fill(acme, bob, alice)
+    monkeypatch.setattr(erasing, "MOST", 0)
+    url = f"/w/acme/members/{Membership.unscoped.get(workspace=acme, user=bob).pk}/erasure/"
+    with django_capture_on_commit_callbacks() as waiting:
+        assert login(alice).post(url, {"typed": bob.email, "work": "on"}).status_code == 302
+    assert not Membership.unscoped.filter(workspace=acme, user=bob).exists()
+    assert Frame.unscoped.exists()
+    assert waiting
+    for _ in range(2):
+        with as_application():
+            jobs.erase_person(str(acme.pk), str(bob.pk), "work", str(alice.pk))
+    assert not Frame.unscoped.exists()
+    assert User.objects.filter(name="A former member").count() == 1
+    assert set(said("bob@example.com")) <= {"workspaces_user", "account_emailaddress"}

@@ -37,6 +37,7 @@ class Doomed:
     session: AgentSession | None = None
     # When the first of them was made here.
     since: datetime | None = None
+    projects: frozenset[uuid.UUID] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -109,11 +110,9 @@ def preview(doomed: Doomed) -> Preview:
     return Preview(**found, moved=len(doomed.moved), names=tuple(names))
 
 
-def check_free(workspace: Workspace, frames: Iterable[uuid.UUID]) -> None:
-    """Raises Conflict where one of these is of a project under legal hold."""
-    rows = Frame.objects.in_workspace(workspace).filter(pk__in=list(frames))
-    projects = Project.objects.in_workspace(workspace)
-    for project in projects.filter(pk__in=rows.values("project_id")):
+def check_free(workspace: Workspace, projects: Iterable[uuid.UUID]) -> None:
+    """Raises Conflict where one of these is under legal hold."""
+    for project in Project.objects.in_workspace(workspace).filter(pk__in=list(projects)):
         if Policy.of(project).hold:
             raise Conflict(
                 "legal_hold",
@@ -127,9 +126,8 @@ def _doomed(
     found = _settled(actor.workspace, tops, roots, may_erase(actor), session)
     if session is None and not found.frames:
         raise Forbidden("forbidden", "Only an admin can erase a frame of the team.")
-    check_free(actor.workspace, found.frames)
-    if session is not None and Policy.of(session.project).hold:
-        raise Conflict("legal_hold", f"{session.project.name} is under legal hold.")
+    held = set(found.projects) | ({session.project_id} if session is not None else set())
+    check_free(actor.workspace, held)
     return found
 
 
@@ -142,16 +140,18 @@ def _settled(
 ) -> Doomed:
     going: dict[uuid.UUID, datetime] = {}
     moved: dict[uuid.UUID, Place] = {}
+    projects: set[uuid.UUID] = set()
     for some in parts(sorted(roots), AT_ONCE):
         rows = Frame.objects.in_workspace(workspace).filter(root_id__in=some)
         rows = rows.annotate(is_mine=Case(When(mine, then=Value(1)), default=Value(0)))
-        named = ("pk", "parent_id", "root_id", "depth", "is_mine", "created_at")
+        named = ("pk", "parent_id", "root_id", "depth", "is_mine", "created_at", "project_id")
         tree = sorted(rows.values_list(*named), key=itemgetter(3))
         parents = {pk: parent for pk, parent, *_ in tree}
         places = {pk: Place(parent, root, depth) for pk, parent, root, depth, *_ in tree}
-        for pk, parent, _, _, is_mine, made_at in tree:
+        for pk, parent, _, _, is_mine, made_at, project in tree:
             if is_mine and (pk in tops or parent in going):
                 going[pk] = made_at
+                projects.add(project)
             elif parent in going or parent in moved:
                 above = parent
                 while above in going:
@@ -160,4 +160,4 @@ def _settled(
                 moved[pk] = Place(above, at.root_id if at else pk, at.depth + 1 if at else 0)
                 places[pk] = moved[pk]
     since = min(going.values(), default=None)
-    return Doomed(workspace, tuple(going), moved, session, since)
+    return Doomed(workspace, tuple(going), moved, session, since, frozenset(projects))

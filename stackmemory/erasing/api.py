@@ -31,7 +31,10 @@ class ErasureOut(Out):
     stay: int = Field(
         description="Frames below that are not yours to erase: they move up and stay."
     )
-    quoted: int = Field(description="Contexts that quote something of it; that is taken out.")
+    quoted: int | None = Field(
+        description="Contexts that quote something of it; that is taken out. null where there are too"
+        " many contexts to look through while you wait."
+    )
     state: str = Field(
         description="preview; erased; or erasing, where there is so much that a worker does it."
     )

@@ -26,10 +26,10 @@ WORD = "erase"  # what is typed to say that one means it
 
 @dataclass(frozen=True)
 class Told:
-    """What would go, or went. `quoting` counts contexts that quote something of it."""
+    """What would go, or went. `quoting` counts contexts that quote something of it, if it is known."""
 
     goes: Preview
-    quoting: int
+    quoting: int | None
     by_worker: bool = False
 
 
@@ -48,14 +48,15 @@ def erase_thing(actor: Actor, thing: Frame | AgentSession, request: HttpRequest)
     """Erase a frame or a run, for good, and say in the audit log that it was. Raises Refusal."""
     doomed = find(actor, thing)
     goes = preview(doomed)
-    by_worker = goes.events > AT_ONCE
+    by_worker = goes.events > AT_ONCE or searching.is_long(doomed)
+    quoting: int | None
     if by_worker:
         lay(doomed)
         kind = "frame" if isinstance(thing, Frame) else "session"
         whose = actor.user.pk if actor.user else ""
         team = "team" if "erase" in actor.permissions else ""
         enqueue("stackmemory.erasing.jobs.erase", actor.workspace.pk, kind, thing.pk, whose, team)
-        quoting = searching.quoting(doomed)
+        quoting = None
     else:
         quoting = take(doomed)
     what = "session" if doomed.session else "frame"

@@ -12,6 +12,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods
 
+from search.erasing import has_many
 from stackmemory.erasing import person
 from stackmemory.erasing.doing import AT_ONCE
 from stackmemory.lib.queue import enqueue
@@ -40,7 +41,7 @@ def member_erasure(request: WorkspaceRequest, membership_id: uuid.UUID) -> HttpR
         if member.role == Membership.Role.OWNER:
             person.check_may_go(request.workspace, member.user)
         if request.method == "POST" and form.is_valid():
-            return _erased(request, member.user, work)
+            return _erased(request, member, work)
     except CannotChange as problem:
         context["refused"] = str(problem)
     context["traces"] = person.traces(request.workspace, member.user, work=True)
@@ -48,9 +49,11 @@ def member_erasure(request: WorkspaceRequest, membership_id: uuid.UUID) -> HttpR
     return render(request, "erasing/member.html", context, status=status)
 
 
-def _erased(request: WorkspaceRequest, user: User, work: bool) -> HttpResponse:
-    workspace = request.workspace
-    if person.traces(workspace, user, work=work).events > AT_ONCE:
+def _erased(request: WorkspaceRequest, member: Membership, work: bool) -> HttpResponse:
+    workspace, user = request.workspace, member.user
+    events = person.traces(workspace, user, work=work).events
+    if events > AT_ONCE or has_many(workspace):
+        members.remove(member, request=request)  # what follows takes a while
         word = "work" if work else ""
         job = "stackmemory.erasing.jobs.erase_person"
         enqueue(job, workspace.pk, user.pk, word, request.user.pk)
