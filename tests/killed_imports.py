@@ -23,6 +23,7 @@ from django.db import connection  # noqa: E402
 
 from frames.transfer import importing, keeping, remembering, stacks, tasks, timeline  # noqa: E402
 from frames.transfer.run import chunks  # noqa: E402
+from stackmemory.lib.tenancy import system_scope  # noqa: E402
 from workspaces.models import Workspace  # noqa: E402
 
 
@@ -31,6 +32,10 @@ def small_chunks(rows: Any, **_: Any) -> Any:
 
 
 def main(path: str, slug: str, *points: str) -> None:
+    with system_scope():
+        for each in (slug, "twice"):
+            Workspace.objects.get_or_create(slug=each, defaults={"name": each})
+    connection.close()  # children do not share it
     stacks.BATCH = 17
     for module in (keeping, remembering, tasks, timeline):
         module.chunks = small_chunks

@@ -13,7 +13,18 @@ from django.urls import reverse
 
 from frames.models import Event, Frame, KeptRow, Project, Revision, Task
 from frames.sample.load import load_sample
-from workspaces.models import Audit, Limit, LoginPlace, Membership, PlanLimit, User
+from tests.conftest import make_person, make_workspace
+from workspaces.models import (
+    Audit,
+    Limit,
+    LoginPlace,
+    Membership,
+    PlanLimit,
+    User,
+    Workspace,
+)
+
+pytestmark = pytest.mark.django_db
 
 OWN = [
     model
@@ -38,7 +49,17 @@ def browser(login, operator):
     return login(operator)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def acme(stage) -> Workspace:
+    return make_workspace("acme")
+
+
+@pytest.fixture(scope="module")
+def alice(acme) -> User:
+    return make_person("alice", acme, "owner")
+
+
+@pytest.fixture(scope="module")
 def sample(acme, alice):
     load_sample(workspace=acme, owner=alice)
     project = Project.objects.in_workspace(acme).first()

@@ -19,11 +19,15 @@ from tests.databases import ROOT, OwnDatabase
 from tests.stores import NOW, B, Store, js
 from tests.test_import_odd_rows import assert_whole, bring
 
-KILLS = 12
+KILLS = 8
+FRAMES, EVENTS, ORPHANS = 40, 4, 60
+ALL_EVENTS = FRAMES * EVENTS + ORPHANS
 DUMP = """
 import json, django; django.setup()
 from django.apps import apps
 from stackmemory.lib.tenancy import workspace_scope
+from frames.transfer.verifying import verify_import
+from pathlib import Path
 from workspaces.models import Workspace
 import sys
 def dump(w):
@@ -51,21 +55,13 @@ def dump(w):
       told[model.__name__] = sorted(json.dumps(row, default=str) for row in rows)
   return told
 said = []
-for slug in sys.argv[1:]:
+for slug in sys.argv[2:]:
     w = Workspace.objects.get(slug=slug)
     with workspace_scope(w.id):
         said.append(dump(w))
+        report = verify_import(workspace=w, path=Path(sys.argv[1]))
+        assert report["status"] == "ok", report
 print(json.dumps(said))
-"""
-
-
-TEAMS = """
-import django; django.setup()
-from stackmemory.lib.tenancy import system_scope
-from workspaces.models import Workspace
-with system_scope():
-    for slug in ("clean", "killed", "twice"):
-        Workspace.objects.create(slug=slug, name=slug)
 """
 
 
@@ -86,7 +82,6 @@ class Processes:
 def processes(own_database, tmp_path_factory):
     folder = tmp_path_factory.mktemp("killed")
     database = own_database(folder)
-    database.run(folder, "-c", TEAMS)
     path = lively(folder / "context.db")
     clean = database.run(folder, "-m", "tests.killed_imports", str(path), "clean")
     yield Processes(database, folder, path, json.loads(clean))
@@ -95,7 +90,7 @@ def processes(own_database, tmp_path_factory):
 
 def lively(path):
     store = Store(path, B)
-    store.ordinary(frames=80, events=4)
+    store.ordinary(frames=FRAMES, events=EVENTS)
     for number in range(60):
         payload = js({"text": f"{number % 3} " * 40_000}) if number % 10 == 0 else "{}"
         store.event("gone", f"orphan-{number}", run_id=f"run-only-here-{number % 3}", seq=0,
@@ -121,13 +116,11 @@ def test_killed_anywhere_it_ends_like_a_clean_run(processes):
     )
     for figure in ("rows", "adjusted", "other_tables"):
         assert killed[figure] == clean[figure]
-    ours, theirs = json.loads(processes.run("-c", DUMP, "killed", "clean"))
+    ours, theirs = json.loads(processes.run("-c", DUMP, path, "killed", "clean"))
     for model, rows in theirs.items():
         assert ours[model] == rows, model
-    assert len(ours["Event"]) == 80 * 4 + 60
+    assert len(ours["Event"]) == ALL_EVENTS
     assert (len(ours["PayloadUse"]), len(ours["StoredPayload"])) == (6, 3)
-    command = ("manage.py", "verify_import", path, "--workspace", "killed", "--json")
-    assert json.loads(processes.run(*command))["status"] == "ok"
 
 
 @pytest.mark.xdist_group("killed imports")
@@ -141,7 +134,7 @@ def test_two_at_once_end_like_one(processes):
     said = [json.loads(p.communicate()[0].splitlines()[-1]) for p in both]
     statuses = sorted(report["status"] for report in said)
     assert statuses in (["done", "done"], ["done", "error"]), said
-    ours, theirs = json.loads(processes.run("-c", DUMP, "twice", "clean"))
+    ours, theirs = json.loads(processes.run("-c", DUMP, str(processes.path), "twice", "clean"))
     for model in set(theirs) - {"Transfer", "TransferItem"}:
         assert ours[model] == theirs[model], model
 
@@ -172,7 +165,7 @@ def test_second_process_takes_over_from_the_first(acme, tmp_path):
 
     with pytest.raises(BadStore, match="Another process"):
         import_stackmemory(workspace=acme, path=path, options=Options(), on_progress=rival)
-    assert seen["report"]["rows"]["events"]["imported"] == 380
+    assert seen["report"]["rows"]["events"]["imported"] == ALL_EVENTS
     assert Transfer.objects.in_workspace(acme).get().state == Transfer.State.DONE
     assert_whole(acme, path)
 
@@ -189,7 +182,7 @@ def test_cancelled_import_stops_and_goes_on(acme, tmp_path, monkeypatch):
         import_stackmemory(workspace=acme, path=path, options=Options(), on_progress=progress)
     assert Transfer.objects.in_workspace(acme).get().state == Transfer.State.CANCELLED
     report = bring(acme, path)
-    assert report["rows"]["events"]["imported"] == 380
+    assert report["rows"]["events"]["imported"] == ALL_EVENTS
     assert Transfer.objects.in_workspace(acme).count() == 1
     assert_whole(acme, path)
 
@@ -204,7 +197,7 @@ def test_failure_in_a_batch_is_told_and_resumed(acme, tmp_path, monkeypatch):
     assert (transfer.state, Event.objects.in_workspace(acme).count()) == ("failed", 0)
     assert "ZeroDivisionError" in transfer.error
     report = bring(acme, path)
-    assert report["rows"]["events"]["imported"] == report["rows"]["events"]["read"] == 380
+    assert report["rows"]["events"]["imported"] == report["rows"]["events"]["read"] == ALL_EVENTS
     assert_whole(acme, path)
 
 

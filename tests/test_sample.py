@@ -11,12 +11,24 @@ import pytest
 from frames.models import Activity, AgentSession, Anchor, Event, Frame, Project, Task
 from frames.sample.load import load_sample
 from frames.sample.parse import parse
-from workspaces.models import Membership, Workspace
+from tests.conftest import make_person, make_workspace
+from workspaces.models import Membership, User, Workspace
 
+pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 20, 15, 30, tzinfo=UTC)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def acme(stage) -> Workspace:
+    return make_workspace("acme")
+
+
+@pytest.fixture(scope="module")
+def alice(acme) -> User:
+    return make_person("alice", acme, "owner")
+
+
+@pytest.fixture(scope="module")
 def sample(acme, alice):
     assert load_sample(workspace=acme, owner=alice, now=NOW)
     return acme
