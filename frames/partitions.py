@@ -60,6 +60,8 @@ def ensure(months: Iterable[date], *, using: str = "default") -> list[date]:
     if connection.vendor != "postgresql":
         return []
     wanted = {f"frames_event_{month:%Y%m}": month for month in months}
+    if not wanted:
+        return []
     with connection.cursor() as cursor:
         # By name, which is an index away: every append asks.
         cursor.execute(
@@ -72,14 +74,12 @@ def ensure(months: Iterable[date], *, using: str = "default") -> list[date]:
     return missing
 
 
-def hold(months: Iterable[date], *, using: str = "default") -> None:
-    """For whoever writes into months past: they are there, and are not dropped until this transaction
-    ends. Within that transaction, before its rows."""
-    connection = connections[using]
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
+def hold() -> None:
+    """No month is dropped until this transaction ends: for whoever writes into months past, before it
+    makes sure that they are there."""
+    if connections["default"].vendor == "postgresql":
+        with connections["default"].cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock_shared(hashtext('frames_event_months'))")
-        ensure(months, using=using)
 
 
 def drop_empty(now: datetime | None = None) -> list[date]:

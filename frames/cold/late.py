@@ -42,9 +42,10 @@ def not_archived(workspace_id: uuid.UUID, rows: Sequence[New]) -> Sequence[New]:
     old = [row.id for row in rows if row.id < edge]
     if not old:
         return rows
-    partitions.hold(partitions.months_of([time_of(each) for each in old]))
+    partitions.hold()
     shared_transaction_lock(_lock(workspace_id))
     there = archived(workspace_id, old)
+    partitions.ensure(partitions.months_of([time_of(each) for each in old if each not in there]))
     return [row for row in rows if row.id not in there] if there else rows
 
 

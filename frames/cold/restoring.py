@@ -34,7 +34,8 @@ def restore(period: ArchivedPeriod) -> int:
     container = store.read(period)
     for rows in batches(container.rows()):
         with system_scope():
-            partitions.hold([period.month])
+            partitions.hold()
+            partitions.ensure([period.month])
             _insert(period, rows)
     return _declare(period, container)
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from frames.models import Transfer
 from frames.transfer.errors import BadStore, Cancelled, TakenOver
+from stackmemory.lib.blobs import Lost
 from stackmemory.lib.tenancy import workspace_scope
 from workspaces import news
 
@@ -30,6 +31,8 @@ def in_a_sentence() -> Iterator[None]:
         full = "full" in said or "No space left" in said or "could not extend" in said
         mend = f"free some disk space there and {AGAIN}" if full else AGAIN
         raise BadStore(f"The workspace's database refused to go on ({said}); {mend}.") from problem
+    except Lost as problem:
+        raise BadStore(f"{problem.message} Then {AGAIN}.") from problem
     except PermissionError as problem:
         raise BadStore(
             f"No permission to read {problem.filename}; run the import as a user who may read it."

@@ -93,7 +93,8 @@ class _Importing:
         self.done = 0
         try:
             with system_scope(), transaction.atomic():
-                partitions.hold(checked.months)
+                partitions.hold()
+                partitions.ensure(checked.months)
                 return self._write(checked)
         except IntegrityError as problem:
             said = str(problem).partition("\n")[0][:200]

@@ -12,11 +12,13 @@ BEGIN
         RETURN false;
     END IF;
     EXECUTE format('SELECT EXISTS (SELECT 1 FROM %I)', name) INTO filled;
-    IF filled OR NOT pg_try_advisory_xact_lock(hashtext('frames_event_months')) THEN
+    IF filled THEN
         RETURN false;
     END IF;
-    PERFORM set_config('lock_timeout', '2s', true);
+    -- Whatever wants the table waits behind us meanwhile.
+    PERFORM set_config('lock_timeout', '500ms', true);
     BEGIN
+        PERFORM pg_advisory_xact_lock(hashtext('frames_event_months'));
         LOCK TABLE frames_event IN ACCESS EXCLUSIVE MODE;
     EXCEPTION WHEN lock_not_available THEN
         RETURN false;
