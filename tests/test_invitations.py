@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+import threading
 from datetime import timedelta
 
 import pytest
 from django.core import mail
 from django.core.cache import cache
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
 from tests.conftest import PASSWORD
+from workspaces import invitations
 from workspaces.models import Audit, Invitation, Membership, User
 
 pytestmark = pytest.mark.django_db
@@ -241,3 +244,34 @@ def test_a_mail_that_could_not_be_sent_is_said_so(
     with django_capture_on_commit_callbacks(execute=True):
         client.post("/w/acme/invitations/", {"email": "dora@example.com", "role": "member"})
     assert "did not take the mail" in client.get("/w/acme/members/").text
+
+
+@pytest.mark.postgresql_only
+@pytest.mark.django_db(transaction=True)
+def test_one_invitation_used_twice_at_once_lets_one_in(acme, alice, charlie):
+    """Two people who both have the invited address, at the same moment."""
+    token = "a-token"
+    Invitation.unscoped.create(
+        workspace=acme, email=charlie.email, role="member", token_digest=invitations._digest(token),
+        expires_at=timezone.now() + invitations.LIFETIME,
+    )  # fmt: skip
+    double = User.objects.create_user("double@example.com", PASSWORD)
+    double.emailaddress_set.create(email=charlie.email, verified=True)
+    clients = []
+    for user in (charlie, double):
+        clients.append(Client())
+        clients[-1].force_login(user)
+    start = threading.Barrier(2)
+
+    def accept(client: Client) -> None:
+        start.wait(10)
+        client.post(f"/invitations/{token}/")
+        connection.close()
+
+    threads = [threading.Thread(target=accept, args=[client]) for client in clients]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    joined = Membership.unscoped.filter(workspace=acme, user__in=(charlie, double)).count()
+    assert joined == 1
