@@ -47,29 +47,47 @@ def has_many(workspace: Workspace) -> bool:
 
 
 def forget(doomed: Doomed) -> int:
-    """Take it out of search and of contexts, before its rows go; how many contexts quoted it."""
+    """Take it out of search and of contexts, before its rows go; how many contexts quoted it.
+
+    Outside of a transaction it is many small ones; killed, it is simply run again.
+    """
     workspace, redacted = doomed.workspace, 0
-    with system_scope():
-        for pk, ids in list(_all_quoting(doomed)):
-            redact(ContextBundle.unscoped.get(pk=pk), ids)
-            redacted += 1
-        words: set[str] = set()
-        for ids_of in parts(list(doomed.frames), AT_ONCE):
-            objects = [*ids_of, *_hanging(workspace, ids_of)]
-            of_frames = Q(frame__in=ids_of) | Q(object_id__in=objects)
-            rows = Document.unscoped.filter(of_frames, workspace=workspace)
-            while found := list(rows.values_list("pk", "terms")[:AT_ONCE]):
-                pks = [pk for pk, _ in found]
-                words |= {word for _, terms in found for word in terms if WORD.fullmatch(word)}
-                Embedding.unscoped.filter(workspace=workspace, document__in=pks).delete()
-                rows.filter(pk__in=pks).delete()
+    for found in _all_quoting(doomed):
+        with system_scope():
+            for pk, ids in found:
+                redact(ContextBundle.unscoped.get(pk=pk), ids)
+        redacted += len(found)
+    words: set[str] = set()
+    for frames in parts(list(doomed.frames), AT_ONCE):
+        with system_scope():
+            objects = [*frames, *_hanging(workspace, frames)]
             ContextMark.unscoped.filter(workspace=workspace, object_id__in=objects).delete()
-        if doomed.session is not None:
+        while found_words := _forget_documents(workspace, frames, objects):
+            words |= found_words
+    if doomed.session is not None:
+        with system_scope():
             given = ContextBundle.unscoped.filter(workspace=workspace, session=doomed.session)
             given.delete()
     with workspace_scope(workspace.pk):  # which the counting goes by
-        _forget_words(workspace, words)
+        _forget_words(workspace, words - {""})
     return redacted
+
+
+def _forget_documents(
+    workspace: Workspace, frames: Sequence[uuid.UUID], objects: Sequence[uuid.UUID]
+) -> set[str]:
+    """Delete some documents of these; their words, and at least one where there were any."""
+    with system_scope():
+        of_frames = Q(frame__in=frames) | Q(object_id__in=objects)
+        rows = Document.unscoped.filter(of_frames, workspace=workspace)
+        found = list(rows.values_list("pk", "terms")[:AT_ONCE])
+        pks = [pk for pk, _ in found]
+        # Raw: nothing else refers to them, and reading them first would be reading all.
+        vectors = Embedding.unscoped.filter(workspace=workspace, document__in=pks)
+        vectors._raw_delete(vectors.db)
+        documents = Document.unscoped.filter(workspace=workspace, pk__in=pks)
+        documents._raw_delete(documents.db)
+    return {word for _, terms in found for word in (*terms, "") if not word or WORD.fullmatch(word)}
 
 
 def redact(bundle: ContextBundle, ids: set[str]) -> None:
@@ -117,12 +135,15 @@ def _bundles(doomed: Doomed) -> Any:
     return bundles.order_by("pk").values_list("pk", "items")
 
 
-def _all_quoting(doomed: Doomed) -> Iterator[tuple[uuid.UUID, set[str]]]:
-    """Of all of them, some at a time."""
-    bundles, last = _bundles(doomed), None
+def _all_quoting(doomed: Doomed) -> Iterator[list[tuple[uuid.UUID, set[str]]]]:
+    """Of all of them, some at a time; each list was read in a scope of its own."""
+    last: uuid.UUID | None = None
     while True:
-        rows = list((bundles.filter(pk__gt=last) if last else bundles)[:AT_ONCE])
-        yield from _quoting(doomed, rows)
+        with system_scope():
+            bundles = _bundles(doomed)
+            rows = list((bundles.filter(pk__gt=last) if last else bundles)[:AT_ONCE])
+            found = _quoting(doomed, rows)
+        yield found
         if len(rows) < AT_ONCE:
             return
         last = rows[-1][0]

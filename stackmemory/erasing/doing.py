@@ -84,7 +84,7 @@ def take_in_steps(workspace: Workspace, doomed: Doomed) -> None:
     """For a worker: killed at any moment, it is simply run again."""
     with workspace_scope(workspace.pk):
         lay(doomed)
-        searching.forget(doomed)
+    searching.forget(doomed)
     erase_events(doomed)
     with system_scope():
         take(doomed)
