@@ -7,7 +7,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from django.test.utils import override_settings
 from stackmemory.lib.tenancy import APP, Scope, as_owner
 from tests.append_only import let_flush_through
 from tests.databases import OwnDatabase
+from tests.tables import ready_made
 from workspaces.models import Membership, User, Workspace
 
 PASSWORD = "correct horse battery staple"
@@ -48,7 +49,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None) -> None:
+def django_db_modify_db_settings(django_db_modify_db_settings: None) -> ExitStack:
+    """Here, for it is the last that happens before the database is made."""
+    stack = ExitStack()
+    if connection.vendor == "sqlite":
+        stack.enter_context(ready_made())
+    return stack
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_modify_db_settings: ExitStack) -> None:
+    django_db_modify_db_settings.close()
     let_flush_through()
 
 
