@@ -17,10 +17,14 @@ from frames import ingest, large, sweeping
 from frames.models import Event, Frame, PayloadUse, StoredPayload
 from frames.models.event import PAYLOADS
 from search.documents import telling
+from stackmemory.archive.contents import part_named
+from stackmemory.archive.rows import Reader
 from stackmemory.lib import blobs, objects
 from stackmemory.lib.tenancy import workspace_scope
-from tests.api.client import ok
-from tests.pages import few_queries
+from tests.api.client import key_for, ok
+from tests.moving.cold import JUNE, move
+from tests.pages import few_queries, make_frame, make_project
+from tests.stacks import closed, happen
 from workspaces import jobs
 from workspaces.lifecycle import GRACE
 from workspaces.models import Workspace
@@ -228,3 +232,24 @@ def test_a_preview_is_json_and_short():
         json.loads(short)
         assert len(short.encode()) <= 4 * large.PREVIEW
     assert large.preview("no json " * 9_000) == ("no json " * 9_000)[: large.PREVIEW]
+
+
+def test_an_event_in_cold_storage_keeps_its_object(acme, bob, tmp_path, as_application):
+    """Its row moves with the reference; it is read, exported and swept as before."""
+    project = make_project(acme)
+    cold = make_frame(project, **closed(started_at=JUNE))
+    happen(acme, cold, [("note", BIG), ("note", {"n": 1})], start=JUNE)
+    event = Event.unscoped.get(stored_digest__isnull=False)
+    before = list(Reader(acme).blocks(part_named("frames.event")))
+    assert move() == 2
+    assert not Event.unscoped.exists()
+    with as_application():
+        assert sweeping.sweep_everywhere(timezone.now() + 2 * sweeping.GRACE) == 0
+    reader = key_for(acme, bob, "read")
+    got = ok(reader.get(f"events/{event.pk}"))
+    assert (got["payload"], got["preview"]) == (BIG, False)
+    assert ok(reader.get(f"frames/{cold.pk}/events"))["items"][0]["preview"] is True
+    assert list(Reader(acme).blocks(part_named("frames.event"))) == before
+    Frame.unscoped.get(pk=cold.pk).delete()
+    with as_application():
+        assert sweeping.forget_unreferenced(acme) == 1
