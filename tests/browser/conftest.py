@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.core.handlers.wsgi import WSGIHandler
+from django.db import connection
 from playwright.sync_api import Browser, Page, sync_playwright
 
 ARGUMENTS = [
@@ -37,7 +40,21 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def visit(chromium: Browser, live_server: Any) -> Iterator[Callable[..., Page]]:
+def in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On SQLite the threads of `live_server` have the test's one connection: one asks at a time."""
+    if connection.vendor != "sqlite":
+        return
+    turn, plain = threading.Lock(), WSGIHandler.__call__
+
+    def answer(handler: WSGIHandler, environ: Any, start_response: Any) -> Any:
+        with turn:
+            return plain(handler, environ, start_response)
+
+    monkeypatch.setattr(WSGIHandler, "__call__", answer)
+
+
+@pytest.fixture
+def visit(chromium: Browser, in_turn: None, live_server: Any) -> Iterator[Callable[..., Page]]:
     """visit() is a fresh browser; what its policy blocks or its scripts throw fails the test."""
     cache.clear()
     contexts, complaints = [], []
