@@ -18,7 +18,7 @@ Role = Membership.Role
 
 ROLE_HELP = {
     Role.OWNER: "Everything, including deleting the workspace and making owners.",
-    Role.ADMIN: "Members, keys, settings and imports.",
+    Role.ADMIN: "Members, keys, settings, imports and erasing.",
     Role.MEMBER: "Reads and writes.",
     Role.VIEWER: "Reads.",
 }
