@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,20 @@ def imports(tree: ast.AST, module: str) -> Iterator[tuple[ast.AST, str]]:
             yield from ((node, f"{base}.{alias.name}") for alias in node.names)
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+def outermost(node: ast.AST) -> Iterator[ast.AST]:
+    """The functions that are in no other function."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield child
+        else:
+            yield from outermost(child)
+
+
 def is_ours(name: str) -> bool:
     return name.split(".")[0] in OWN
 
@@ -55,7 +70,7 @@ def is_ours(name: str) -> bool:
 def test_imports_go_one_way(path):
     module = name_of(path)
     floor = floor_of(module)
-    tree = ast.parse(path.read_text())
+    tree = parsed(path)
     wrong = [
         f"line {node.lineno}: {module} may not import {name}"
         for node, name in imports(tree, module)
@@ -69,8 +84,7 @@ def test_no_import_of_ours_hides_in_a_function(path):
     module = name_of(path)
     hidden = [
         f"line {node.lineno}: {name}"
-        for function in ast.walk(ast.parse(path.read_text()))
-        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        for function in outermost(parsed(path))
         for node, name in imports(function, module)
         if is_ours(name)
     ]
@@ -82,6 +96,10 @@ def test_the_law_is_enforced():
     tree = ast.parse("from frames import ingest\ndef f():\n    import search.models")
     found = [name for _, name in imports(tree, "workspaces.x")]
     assert found == ["frames.ingest", "search.models"]
+    [function] = outermost(
+        ast.parse("class A:\n  if 1:\n    def f():\n      def g(): import frames")
+    )
+    assert [name for _, name in imports(function, "workspaces.x")] == ["frames"]
     assert floor_of("stackmemory.lib.uuid7") == 0
     assert floor_of("stackmemory.library") == 4
     assert floor_of("workspaces.models") < floor_of("frames.models") < floor_of("stackmemory.urls")
