@@ -20,6 +20,7 @@ from frames.models import PayloadUse, StoredPayload
 from frames.models.event import PAYLOADS
 from frames.payload import BROKEN, closed
 from stackmemory.lib import blobs
+from stackmemory.lib.locks import shared_transaction_lock
 from stackmemory.lib.tenancy import workspace_scope
 from workspaces.models import Workspace
 
@@ -65,6 +66,7 @@ def put_down(workspace_id: uuid.UUID, texts: Iterable[str]) -> dict[int, Stored]
             wanted[digest] = text
     if not wanted:
         return {}
+    shared_transaction_lock(lock_of(workspace_id))
     ids = _locked(workspace_id, wanted)
     told = {}
     for digest, text in wanted.items():
@@ -73,6 +75,11 @@ def put_down(workspace_id: uuid.UUID, texts: Iterable[str]) -> dict[int, Stored]
             StoredPayload.unscoped.filter(pk=ids[digest]).update(packed=packed)
         told[digest] = Stored(preview(text), digest, len(text.encode()), ids[digest])
     return {number: told[digest] for number, digest in digests.items()}
+
+
+def lock_of(workspace_id: uuid.UUID) -> str:
+    """Held by whoever puts down; by who deletes what a workspace has that is not there, alone."""
+    return f"large payloads of {workspace_id}"
 
 
 def note_uses(

@@ -16,9 +16,11 @@ from datetime import datetime, timedelta
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
+from frames.large import lock_of
 from frames.models import PayloadUse, StoredPayload
 from frames.models.event import PAYLOADS
 from stackmemory.lib import blobs
+from stackmemory.lib.locks import transaction_lock
 from stackmemory.lib.tenancy import system_scope
 from workspaces.models import Workspace
 
@@ -92,8 +94,26 @@ def sweep_everywhere(now: datetime | None = None) -> int:
     for workspace in workspaces:
         take_up_strays(workspace, now)
         gone += forget_unreferenced(workspace)
+    gone += _forget_strangers(now or timezone.now())
     if gone:
         logger.info("large payloads swept: %s", gone)
+    return gone
+
+
+def _forget_strangers(now: datetime) -> int:
+    """Delete what was put down for workspaces that came to nothing, such as an archive's."""
+    gone = 0
+    for workspace_id in blobs.workspaces(PAYLOADS):
+        with system_scope():
+            if Workspace.objects.filter(pk=workspace_id, erased_at=None).exists():
+                continue
+            transaction_lock(lock_of(workspace_id))
+            if Workspace.objects.filter(pk=workspace_id, erased_at=None).exists():
+                continue  # came while we waited
+            for digest in list(blobs.stored(PAYLOADS, workspace_id)):
+                if blobs.age(PAYLOADS, workspace_id, digest, now) > GRACE.total_seconds():
+                    blobs.delete(PAYLOADS, workspace_id, digest)
+                    gone += 1
     return gone
 
 

@@ -97,6 +97,15 @@ def stored(kind: str, workspace_id: uuid.UUID) -> Iterator[str]:
                 yield found[1]
 
 
+def workspaces(kind: str) -> Iterator[uuid.UUID]:
+    """Of whom there is anything of a kind."""
+    for name in _listed(_storage(), kind)[0]:
+        try:
+            yield uuid.UUID(name)
+        except ValueError:
+            continue  # none of ours
+
+
 def age(kind: str, workspace_id: uuid.UUID, digest: str, now: datetime) -> float:
     """For how many seconds it has been there; 0 for what is not."""
     store = _storage()

@@ -11,8 +11,11 @@ import pytest
 from django.apps import apps
 from django.core.management import call_command
 from django.db import connection, transaction
+from django.utils import timezone
 
+from frames import sweeping
 from frames.models import Event, Frame
+from frames.models.event import PAYLOADS
 from search.models import Document
 from stackmemory.archive import container, event_lines
 from stackmemory.archive.contents import CONTENTS, LEFT_OUT, part_named, parts
@@ -21,6 +24,7 @@ from stackmemory.archive.hashing import combined, of_lines, workspace_hash
 from stackmemory.archive.reading import import_workspace
 from stackmemory.archive.rows import Reader, line
 from stackmemory.archive.writing import export_workspace
+from stackmemory.lib import blobs
 from stackmemory.lib.row_security import tenant_models
 from stackmemory.lib.tenancy import workspace_scope
 from stackmemory.lib.uuid7 import uuid7
@@ -400,7 +404,7 @@ def reference(content, manifest):
     content[name] = "".join(line(row).decode() for row in rows)
 
 
-def test_events_are_looked_at_as_closely(team, archive):
+def test_events_are_looked_at_as_closely(team, archive, as_application):
     """They are taken by types in one go; what does not fit says why, as of any other row."""
     purge(team)
     for change, words in (
@@ -425,4 +429,10 @@ def test_events_are_looked_at_as_closely(team, archive):
             import_workspace(path=rewrite(archive, change))
         assert not Workspace.objects.exists(), words
     assert not rows_of(team)
+    # What was put down for a workspace that came to nothing goes when it has been there for a day.
+    assert list(blobs.stored(PAYLOADS, team.pk))
+    with as_application():
+        assert sweeping.sweep_everywhere() == 0
+        assert sweeping.sweep_everywhere(timezone.now() + 2 * sweeping.GRACE) == 1
+    assert not list(blobs.stored(PAYLOADS, team.pk))
     assert import_workspace(path=archive)["status"] == "done"
