@@ -80,3 +80,16 @@ def files_not_writable(**kwargs: Any) -> list[CheckMessage]:
             id="stackmemory.W005",
         )
     ]
+
+
+@register()
+def cold_storage_unknown(**kwargs: Any) -> list[CheckMessage]:
+    if settings.COLD_STORAGE in ("on", "off", "auto"):
+        return []
+    return [
+        Error(
+            f"COLD_STORAGE is “{settings.COLD_STORAGE}”, which is taken as off.",
+            hint="Set it to on, off, or auto (docs/cold-storage.md).",
+            id="stackmemory.E003",
+        )
+    ]

@@ -212,7 +212,7 @@ class Timeline:
     def _cold(self, ids: Iterable[uuid.UUID]) -> dict[str, Event]:
         """Those of these events that are in cold storage, by source id."""
         found = reading.find(self.run.workspace.pk, ids)
-        return {event.source_id: event for event in give_origin([*found.values()])}
+        return {event.source_id or "": event for event in give_origin([*found.values()])}
 
     def _again(
         self, source_id: str, row: Row, different: list[str], reason: str = "other_content"

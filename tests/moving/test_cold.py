@@ -7,6 +7,7 @@ import json
 from datetime import date, timedelta
 
 import pytest
+from django.core.checks import run_checks
 from django.core.files.storage import storages
 from django.core.management import CommandError, call_command
 from django.db import connection
@@ -357,6 +358,9 @@ def test_by_the_clock(frames, settings, switch, bucket, events):
     settings.COLD_STORAGE, settings.OBJECTS_S3_BUCKET = switch, bucket
     assert moving.archive_everywhere(NOW) == events
     assert choosing.hot_days(Project(settings={"hot_days": "x"})) == 30
+    assert "stackmemory.E003" not in {message.id for message in run_checks()}
+    settings.COLD_STORAGE = "yes"
+    assert "stackmemory.E003" in {message.id for message in run_checks()}
 
 
 @pytest.mark.postgresql_only

@@ -86,7 +86,7 @@ def moved_cold(
     frames = Frame.unscoped.filter(workspace=workspace_id, cold_count__gt=0, **of)
     rows = reading.of_frames(workspace_id, list(frames.values_list("pk", flat=True)))
     found = [as_event(row, workspace_id) for row in rows if row["source_id"] in source_ids]
-    return {event.source_id: event for event in give_origin(found)}
+    return {event.source_id or "": event for event in give_origin(found)}
 
 
 def event_row(event: Event) -> Row:
