@@ -28,7 +28,7 @@ NAME = "stackmemory listener"
 # A server that went away without a word is noticed after so long.
 SILENCE = 10.0
 PATIENCE = 5.0
-FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
+FIRST_WAIT, LONGEST_WAIT = 0.1, 1.0
 # How often a SQLite file is looked at: a look costs microseconds.
 LOOK_EVERY = 0.1
 

@@ -47,7 +47,21 @@ if os.fork() == 0:
 assert os.wait()[1] == 0, "a child uses its parent's session"
 seen.append(role())
 connection.close()
-print(json.dumps({"wrong": wrong, "roles": [name for name, _ in seen],
+# The database restarts: all three sessions are gone, and whoever asks next is not given each in turn.
+import psycopg_pool.pool
+from stackmemory.lib.postgresql import base
+barrier, naps, pids = threading.Barrier(3), [], []
+def together():
+    pids.append(role()[1]); barrier.wait(); connection.close()
+crowd = [threading.Thread(target=together) for _ in range(3)]
+[each.start() for each in crowd]; [each.join() for each in crowd]
+with as_owner(), connection.cursor() as cursor:
+    cursor.execute("SELECT pg_terminate_backend(pid) FROM unnest(%s) AS pid"
+                   " WHERE pid <> pg_backend_pid()", [pids])
+base.FRESH, psycopg_pool.pool.sleep = -1.0, naps.append
+once(role)
+connection.close()
+print(json.dumps({"naps": sum(naps), "wrong": wrong, "roles": [name for name, _ in seen],
                   "sessions": len({pid for _, pid in seen})}))
 """
 
@@ -76,6 +90,7 @@ def test_sessions_are_handed_on_without_scope_or_role():
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout.splitlines()[-1])
     assert told["wrong"] == []
+    assert told["naps"] == 0
     app, owner = f"stackmemory_app_{database['NAME']}", database["USER"]
     assert told["roles"] == [owner, app] * 4 + [app, app, app]
     assert told["sessions"] <= 3

@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from django.db.backends.postgresql import base
+from psycopg_pool.base import AttemptWithBackoff
 
 from stackmemory.lib.postgresql.cursors import Cursor, held_by
+
+# A session that has answered so many seconds ago need not be asked again whether it is there.
+FRESH = 1.0
+# A pool that has lost its database tries again every second. Pauses that double, as they would,
+# keep everybody waiting long after it is back.
+AttemptWithBackoff.DELAY_BACKOFF = 1.0
+
+
+def still_there(session: Any) -> None:
+    """Before a pool hands a session out: raises if the database has gone.
+
+    Then the pool's others are looked at, too: they went with it, and whoever asked would be given
+    one after the other, with a pause after each.
+    """
+    now = time.monotonic()
+    if now - getattr(session, "sm_answered", -FRESH) < FRESH:
+        return
+    try:
+        session.execute("")
+    except Exception:
+        session._pool.check()
+        raise
+    session.sm_answered = now
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -24,6 +49,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if matters and self.queries_logged:
             self.queries_log.append({"sql": text, "time": "0.000"})
         held_by(self.connection).add(text, matters=matters)
+
+    @property
+    def pool(self) -> Any:
+        pool = super().pool
+        if pool is not None:
+            pool._check = still_there  # Django names its own, and lets nobody name another
+        return pool
 
     def get_connection_params(self) -> dict[str, Any]:
         params: dict[str, Any] = super().get_connection_params()
