@@ -12,7 +12,7 @@ from django.utils import timezone
 from frames import partitions
 from frames.accepting import Answer, EventIn, check, told
 from frames.incoming import plain
-from frames.ingest import NewEvent, append_events, event_id
+from frames.ingest import NewEvent, append_events, event_id, identities
 from frames.models import AgentSession, EventKey, Frame
 from frames.reach import frames_of, uuid_or_none
 from frames.redact import redactor_for
@@ -95,12 +95,13 @@ def _prepare(
     """(number, row, redactions) for each event, redacted and with its id."""
     redactor = redactor_for(actor.workspace)
     timeless = _timeless_ids(actor, [event for _, event in accepted if _is_timeless(event)])
+    identity = identities(actor.workspace)
     counts: dict[uuid.UUID, int] = {}
     prepared = []
     for number, event in accepted:
         frame = frames[event.frame]
         text, found = redactor.redact(event.text or "")
-        redactions = sum(found.values())
+        redactions = sum(found.values()) if found else 0
         source_id = event.source_id
         at = event.occurred_at or now
         # Without a number of its own an event goes behind those of its frame, in the batch's order.
@@ -111,7 +112,7 @@ def _prepare(
         elif event.occurred_at is None:
             id_, at = timeless[source_id]
         else:
-            id_ = event_id(actor.workspace, source_id, at, event.seq or 0)
+            id_ = identity(at, source_id, event.seq or 0)
         data = told(event)
         row = NewEvent(
             id=id_,

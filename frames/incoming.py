@@ -15,6 +15,8 @@ LONGEST_ID = 500
 
 def plain(text: str) -> str:
     """NUL and half characters become visible stand-ins: no engine column takes them."""
+    if text.isascii() and "\x00" not in text:
+        return text
     return text.replace("\x00", "␀").encode("utf-8", "replace").decode()
 
 

@@ -58,7 +58,12 @@ class NewEvent:
 
 def event_id(workspace: Workspace, source_id: str, occurred_at: datetime, seq: int) -> uuid.UUID:
     """The id of an event whose source fixes its time: the same event always gets the same one."""
-    return _derivation(workspace.id)(occurred_at, source_id, seq)
+    return identities(workspace)(occurred_at, source_id, seq)
+
+
+def identities(workspace: Workspace) -> Derivation:
+    """event_id(), for many: of the time, the source's id and the number."""
+    return _derivation(workspace.id)
 
 
 @lru_cache(64)
@@ -69,10 +74,9 @@ def _derivation(workspace_id: uuid.UUID) -> Derivation:
 def append_events(*, workspace: Workspace, rows: Sequence[NewEvent]) -> set[uuid.UUID]:
     """Append events to frames of `workspace`; return the ids of those that were new.
 
-    An event whose id is there already, in the table or in cold storage, is left alone, so a
-    replayed batch is harmless. Frames'
-    counters and the hourly activity follow in the same transaction, which is the caller's; so is
-    making the months (`partitions.ensure`), before that transaction begins.
+    An event whose id is there already, in the table or in cold storage, is left alone, so a replayed
+    batch is harmless. Frames' counters and the hourly activity follow in the same transaction, which
+    is the caller's; so is making the months (`partitions.ensure`), before that transaction begins.
     """
     now = timezone.now()
     rows = late.not_archived(workspace.id, rows)

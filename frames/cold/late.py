@@ -38,8 +38,8 @@ def not_archived(workspace_id: uuid.UUID, rows: Sequence[New]) -> Sequence[New]:
     Costs nothing where all of them are of the last day, and a few short statements otherwise: objects
     are read only of months that have some. The months of the others stay until then (partitions.py).
     """
-    edge = first_at(timezone.now() - LEAST)
-    old = [row.id for row in rows if row.id < edge]
+    edge = first_at(timezone.now() - LEAST).int
+    old = [row.id for row in rows if row.id.int < edge]
     if not old:
         return rows
     partitions.hold()

@@ -190,7 +190,9 @@ IN_ARRAY: dict[type, Callable[[Any], str]] = {
 
 
 def _characters(rows: Sequence[Sequence[Any]]) -> int:
-    return sum(len(value) for row in rows for value in row if isinstance(value, str))
+    """About: a column whose first value is a text is one of texts."""
+    texts = [place for place, value in enumerate(rows[0]) if isinstance(value, str)]
+    return sum(len(row[place] or "") for row in rows for place in texts)
 
 
 def _copy_blocks(rows: Sequence[Sequence[Any]]) -> Iterator[bytes]:
