@@ -25,6 +25,8 @@ from workspaces.actor import Actor
 from workspaces.models import Workspace
 
 BY_TEXT, BY_VECTOR = 100, 50
+# For whom the best few are enough.
+BY_VECTOR_BRIEF = 30
 # What a word counts that was looked for in the place of a mistyped one.
 GUESSED = 0.8
 # So many of the best are read in full.
@@ -89,7 +91,8 @@ def find(
     ids = backend().by_text(actor.workspace, telling(rarity, counts), filters, BY_TEXT)
     vector, where = _vector(actor.workspace, text) if by_meaning else (None, NOWHERE)
     if vector is not None:
-        near = backend().by_vector(actor.workspace, vector, where, filters, BY_VECTOR)
+        most = BY_VECTOR if whole else BY_VECTOR_BRIEF
+        near = backend().by_vector(actor.workspace, vector, where, filters, most)
         ids = list(dict.fromkeys([*ids, *(id_ for id_, _ in near)]))
     sought = Sought(analyze.spelled(text), weights, rarity, meant, phrases, prefer)
     measured = backend().measured(

@@ -10,6 +10,7 @@ from django.db import connection
 
 from search.backends.asked import Filters, Where
 from search.backends.postgres_rows import as_text, beside, conditions, measured, quoted
+from stackmemory.lib.along import carry_out
 
 if TYPE_CHECKING:
     from workspaces.models import Workspace
@@ -18,9 +19,11 @@ __all__ = [
     "HAS_NEAR_INDEXES", "beside", "by_text", "by_vector", "measured", "near_index", "word_counts",
 ]  # fmt: skip
 HAS_NEAR_INDEXES = True
-# How far an index is walked; and that it is, for the planner cannot know how few are looked at.
+# How far an index is walked: nearly half of what it gives may be of kinds nobody asked for, so some
+# more than are wanted. And that it is, for the planner cannot know how few are looked at.
+FEW, FAR, NOT_FAR = 30, 200, 100
 WALK = (
-    "SELECT set_config('hnsw.ef_search', '200', true),"
+    "SELECT set_config('hnsw.ef_search', %s, true),"
     " set_config('hnsw.iterative_scan', 'relaxed_order', true),"
     " set_config('hnsw.max_scan_tuples', '6000', true), set_config('enable_sort', 'off', true)"
 )
@@ -100,7 +103,7 @@ def _walked(
     condition, parameters = conditions(filters)
     size, text = int(where.dimension), as_text(vector)
     with connection.cursor() as cursor:
-        cursor.execute(WALK)
+        carry_out(WALK, [str(NOT_FAR if most <= FEW else FAR)])
         cursor.execute(
             f"SELECT e.document_id, -(e.vector::halfvec({size}) <#> %s::halfvec({size})) AS near"
             # one by one, in the index's order: joined, all that passes would be gone through for each
@@ -120,7 +123,7 @@ def _walked(
             ],
         )
         found = cursor.fetchall()
-        cursor.execute(WALKED)
+        carry_out(WALKED, [])
     return sorted(found, key=lambda row: (-row[1], row[0]))
 
 
