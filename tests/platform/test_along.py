@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, ProgrammingError, connection, transaction
 
 from stackmemory.lib.along import carry_out
 
@@ -109,3 +109,15 @@ def test_in_a_savepoint_the_wrong_is_told_at_its_end_and_the_rest_goes_on():
             add("a")
         add("b")
     assert words() == ["a", "b"]
+
+
+def test_one_row_is_asked_for_without_a_cursor():
+    assert connection.ask("SELECT 1, NULL, 'é'") == ("1", "", "é")
+    assert connection.ask("SELECT 1 WHERE false") is None
+    with transaction.atomic():
+        carry_out(ADD, ["a"])
+        assert connection.ask("SELECT count(*) FROM carried") == ("1",), "after what was held back"
+        with pytest.raises(ProgrammingError):
+            connection.ask("SELECT nothing")
+        connection.set_rollback(True)
+    assert words() == []
