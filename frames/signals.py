@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.dispatch import Signal
 
 from stackmemory.lib import tenancy
@@ -55,24 +55,19 @@ def changed(
     )
 
 
-class _Waiting:
-    """Something to be told, kept among what Django does on commit: undone with its savepoint."""
+class _Waiting(tenancy.Waiting):
+    """Something to be told."""
 
     def __init__(self, workspace: Workspace, kind: str, ids: list[UUID]) -> None:
-        self.workspace, self.kind, self.ids, self.said = workspace, kind, ids, False
-
-    def __call__(self) -> None:
-        """Nothing is left to do after the commit."""
+        self.workspace, self.kind, self.ids = workspace, kind, ids
 
 
 def tell_waiting() -> None:
     """Tell what has changed in the transaction so far."""
     found: dict[tuple[UUID, str], tuple[Workspace, list[UUID]]] = {}
-    for _, word, *_ in connection.run_on_commit:
-        if isinstance(word, _Waiting) and not word.said:
-            word.said = True
-            key = (word.workspace.pk, word.kind)
-            found.setdefault(key, (word.workspace, []))[1].extend(word.ids)
+    for word in tenancy.still_waiting(_Waiting):
+        key = (word.workspace.pk, word.kind)
+        found.setdefault(key, (word.workspace, []))[1].extend(word.ids)
     for (_, kind), (workspace, ids) in found.items():
         content_changed.send(
             sender=type(workspace),

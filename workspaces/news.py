@@ -21,7 +21,7 @@ from django.db import connection, transaction
 
 from stackmemory.lib import tenancy
 from stackmemory.lib.along import carry_out
-from stackmemory.lib.tenancy import system_scope, workspace_scope
+from stackmemory.lib.tenancy import Waiting, still_waiting, system_scope, workspace_scope
 from stackmemory.lib.uuid7 import uuid7
 from workspaces.models import News
 
@@ -75,14 +75,11 @@ class Message:
         )
 
 
-class _Waiting:
-    """A message on its way, kept among what Django does on commit: undone with its savepoint."""
+class _Waiting(Waiting):
+    """A message on its way."""
 
     def __init__(self, message: Message) -> None:
-        self.message, self.said = message, False
-
-    def __call__(self) -> None:
-        """Nothing is left to do after the commit."""
+        self.message = message
 
 
 def tell(
@@ -109,14 +106,8 @@ def tell(
 
 def say_waiting() -> None:
     """Write down what the transaction has told so far."""
-    waiting = [
-        word
-        for _, word, *_ in connection.run_on_commit
-        if isinstance(word, _Waiting) and not word.said
-    ]
     by_workspace: dict[uuid.UUID, list[Message]] = {}
-    for word in waiting:
-        word.said = True
+    for word in still_waiting(_Waiting):
         by_workspace.setdefault(word.message.workspace, []).append(word.message)
     for workspace_id in sorted(by_workspace):
         with nullcontext() if tenancy.is_about(workspace_id) else workspace_scope(workspace_id):

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import connection, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -23,6 +23,28 @@ _owner = threading.local()
 # Called at the end of the outermost scope, inside its transaction, if it is to be committed: for
 # what must come last in it.
 last_words: list[Callable[[], None]] = []
+
+
+class Waiting:
+    """What the last words are about, given to `transaction.on_commit`: undone with its savepoint."""
+
+    said = False
+
+    def __call__(self) -> None:
+        """Nothing is left to do after the commit."""
+
+
+WaitingT = TypeVar("WaitingT", bound=Waiting)
+
+
+def still_waiting(kind: type[WaitingT]) -> list[WaitingT]:
+    """What of this kind the transaction has gathered since it was last asked."""
+    found = [
+        each for _, each, *_ in connection.run_on_commit if isinstance(each, kind) and not each.said
+    ]
+    for each in found:
+        each.said = True
+    return found
 
 
 @dataclass(frozen=True)
