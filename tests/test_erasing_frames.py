@@ -22,6 +22,7 @@ from search.context.compile import compile_context, items_of
 from search.indexing import reindex
 from search.models import ContextBundle, Document, Word
 from stackmemory.erasing import doing, jobs
+from stackmemory.lib.objects import folder
 from stackmemory.lib.tenancy import workspace_scope
 from tests.api.client import error_of, key_for
 from tests.pages import few_queries, make_frame, make_project, make_session
@@ -255,8 +256,7 @@ def test_much_is_left_to_a_worker_who_may_be_killed(
 def test_old_events_and_large_payloads_go_from_the_object_store_too(
     acme, alice, settings, tmp_path, as_application, django_capture_on_commit_callbacks
 ):
-    where = {"BACKEND": "stackmemory.lib.objects.Folder", "OPTIONS": {"location": str(tmp_path)}}
-    settings.STORAGES = settings.STORAGES | {"objects": where}
+    settings.STORAGES = settings.STORAGES | {"objects": folder(str(tmp_path))}
     june = datetime(2026, 6, 29, 12, tzinfo=UTC)
     project = make_project(acme)
     frames = [make_frame(project, name=name, **closed(started_at=june)) for name in (SECRET, "b")]

@@ -22,6 +22,7 @@ from frames.models import ArchivedPeriod, Event, Frame, Project
 from frames.retention import Policy
 from stackmemory.archive.contents import part_named
 from stackmemory.archive.rows import Reader
+from stackmemory.lib.objects import folder
 from tests.moving.cold import JUNE, NOW, SAID, make_frames, move, table
 from tests.pages import make_frame, make_project
 from tests.stacks import closed, happen
@@ -33,9 +34,7 @@ SOON = timedelta(hours=1)
 
 @pytest.fixture(autouse=True)
 def objects(settings, tmp_path):
-    folder = {"location": str(tmp_path / "objects")}
-    at_folder = {"BACKEND": "stackmemory.lib.objects.Folder", "OPTIONS": folder}
-    settings.STORAGES = settings.STORAGES | {"objects": at_folder}
+    settings.STORAGES = settings.STORAGES | {"objects": folder(str(tmp_path / "objects"))}
     store._kept.clear()
     return tmp_path / "objects"
 
@@ -45,8 +44,8 @@ def frames(acme) -> dict[str, Frame]:
     return make_frames(acme)
 
 
-def in_store(folder) -> set[str]:
-    return {str(p.relative_to(folder)) for p in folder.rglob("*.zip")}
+def in_store(objects) -> set[str]:
+    return {str(p.relative_to(objects)) for p in objects.rglob("*.zip")}
 
 
 def in_manifest() -> set[str]:

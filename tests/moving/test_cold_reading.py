@@ -31,9 +31,9 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def objects(settings, tmp_path):
-    folder = {"location": str(tmp_path / "objects")}
-    at_folder = {"BACKEND": "stackmemory.lib.objects.Folder", "OPTIONS": folder}
-    settings.STORAGES = settings.STORAGES | {"objects": at_folder}
+    settings.STORAGES = settings.STORAGES | {
+        "objects": lib_objects.folder(str(tmp_path / "objects"))
+    }
     store._kept.clear()
     return tmp_path / "objects"
 
