@@ -1,4 +1,8 @@
-"""Which events leave: those of months long past, of frames where nothing goes on and nothing is held."""
+"""Which events leave: those of months long past, of frames where nothing goes on and nothing is held.
+
+Nothing goes on in a frame that was closed, once its session has ended, nor in one to which no event
+has come for as long as events stay: agents crash, and what they left open nobody closes.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +55,7 @@ def standing(project: Project, days: int, now: datetime | None = None) -> Standi
     held = ArchivedPeriod.unscoped.filter(
         workspace=project.workspace_id, project=project, state__in=ArchivedPeriod.HOLDING
     ).aggregate(events=Sum("events"), bytes=Sum("bytes"), months=Count("month", distinct=True))
-    whole = leaving(project).filter(last_event_at__lt=edge)
+    whole = leaving(project, limit).filter(last_event_at__lt=edge)
     more = whole.aggregate(n=Sum(F("event_count") - F("cold_count")))["n"]
     return Standing(
         is_on(), held["events"] or 0, held["bytes"] or 0, held["months"] or 0, more or 0
@@ -81,7 +85,8 @@ class Month:
             ended = Q()
         if last >= CEILING:
             begun = Q()
-        found = leaving(self.project).filter(begun, ended, first_event_at__lt=self.limit)
+        found = leaving(self.project, self.limit)
+        found = found.filter(begun, ended, first_event_at__lt=self.limit)
         return found.order_by("pk").values_list("pk", flat=True)
 
     def events(self, frames: list[uuid.UUID]) -> Any:
@@ -94,15 +99,17 @@ class Month:
         return rows.order_by("frame_id", "occurred_at", "seq", "id")
 
 
-def leaving(project: Project) -> Any:
-    """Closed frames that have events in the table and nothing that keeps them there.
+def leaving(project: Project, limit: datetime) -> Any:
+    """Frames that have events in the table and nothing that keeps them there: those that are over,
+    and those where nothing has happened since `limit`.
 
     What is under legal hold, pinned or marked as kept for ever stays at hand, as it stays in any case.
     """
     frames = Frame.unscoped.filter(project=project, workspace=project.workspace_id)
     frames = frames.filter(event_count__gt=F("cold_count"))
-    frames = frames.filter(Q(closed_at__isnull=False) | Q(state=Frame.CLOSED))
-    frames = frames.filter(Q(session=None) | Q(session__ended_at__isnull=False))
+    closed = Q(closed_at__isnull=False) | Q(state=Frame.CLOSED)
+    over = closed & (Q(session=None) | Q(session__ended_at__isnull=False))
+    frames = frames.filter(over | Q(last_event_at__lt=limit))
     return frames.none() if Policy.of(project).hold else frames.exclude(pinned())
 
 
@@ -118,7 +125,7 @@ def months(project: Project, *, now: datetime, days: int | None = None) -> Itera
         since = now - timedelta(days=hot_days(project))
         back = set(rows.filter(restored_at__gt=since).values_list("month", flat=True))
     limit = now - timedelta(days=max(hot_days(project) if days is None else days, LEAST_DAYS))
-    found = leaving(project).filter(first_event_at__lt=limit)
+    found = leaving(project, limit).filter(first_event_at__lt=limit)
     spans = found.values_list("first_event_at", "last_event_at")
     wanted: set[date] = set()
     for first, last in spans.iterator(chunk_size=2_000):

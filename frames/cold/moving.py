@@ -144,7 +144,7 @@ def _move(month: Month) -> Moved | None:
             making.add(rows)
             making.beat()
         container = making.put() if making.frames else None
-    if container is None or not _declare(period, container, making.frames):
+    if container is None or not _declare(period, container, making.frames, month.limit):
         throw_away(period)
         return None
     return Moved(period, _let_rows_go(period, container))
@@ -190,7 +190,9 @@ def _after(query: Any, row: Row) -> Any:
     return query.filter(Q(frame__gt=frame) | Q(frame=frame) & rest)
 
 
-def _declare(period: ArchivedPeriod, container: Container, counted: dict[uuid.UUID, int]) -> bool:
+def _declare(
+    period: ArchivedPeriod, container: Container, counted: dict[uuid.UUID, int], limit: datetime
+) -> bool:
     """From here on the object counts. False where something of it may not leave any more.
 
     Frames are locked, as whoever erases or ages their events locks them: none that went meanwhile
@@ -204,7 +206,7 @@ def _declare(period: ArchivedPeriod, container: Container, counted: dict[uuid.UU
         frames = Frame.unscoped.select_for_update().filter(pk__in=ids).order_by("pk")
         if len(list(frames.values_list("pk"))) < len(ids) or Policy.of(project).hold:
             return False
-        if choosing.leaving(project).filter(pk__in=ids).count() < len(ids):
+        if choosing.leaving(project, limit).filter(pk__in=ids).count() < len(ids):
             return False
         events = [uuid.UUID(bytes=each) for each in container.id_set()]
         if len(events) < container.events or len(present(Event, events)) < len(events):

@@ -22,11 +22,13 @@ SAID = [
     ("note", {"text": "x" * 3_000}, 3 * 86_400),  # in July
 ]
 LATER = [("note", {"n": n}, n) for n in range(5)]
+ALL, LEAVE = 6 * 32 + 5 + 2, 2 * 32
 FIELDS = [field.attname for field in Event._meta.concrete_fields]
 
 
 def make_frames(workspace: Workspace) -> dict[str, Frame]:
-    """Frames with 32 events of June and July, "long" with five of today; some may not leave."""
+    """Frames with 32 events of June and July; some may not leave. Today "long" has had five more, and
+    one came to each in which something goes on."""
     project = make_project(workspace)
     over = make_session(project, ended_at=JUNE)
     made = {
@@ -44,6 +46,8 @@ def make_frames(workspace: Workspace) -> dict[str, Frame]:
     for frame in made.values():
         happen(workspace, frame, SAID, start=JUNE)
     happen(workspace, made["long"], LATER, start=NOW - timedelta(hours=1))
+    for name in ("open", "running"):
+        happen(workspace, made[name], LATER[:1], start=NOW - timedelta(hours=1))
     make_anchor(project, frame=made["pinned"], pinned=True)
     return made
 

@@ -17,13 +17,14 @@ from django.utils import timezone
 from frames import partitions, retention
 from frames.cold import choosing, forgetting, manifest, moving, restoring, store
 from frames.cold.errors import ColdLost
+from frames.digest import make_digest
 from frames.ingest import append_events
 from frames.models import ArchivedPeriod, Event, Frame, Project
 from frames.retention import Policy
 from stackmemory.archive.contents import part_named
 from stackmemory.archive.rows import Reader
 from stackmemory.lib.objects import folder
-from tests.moving.cold import JUNE, NOW, SAID, make_frames, move, table
+from tests.moving.cold import ALL, JUNE, LEAVE, NOW, SAID, make_frames, move, table
 from tests.pages import make_frame, make_project
 from tests.stacks import closed, happen
 from workspaces.models import Audit
@@ -74,7 +75,7 @@ def test_months_leave_and_hold_what_the_table_held(frames, as_application, objec
     assert table() == before
     assert archived(acme) == exported
     hot = {f.name: Event.unscoped.filter(frame=f).count() for f in frames.values()}
-    assert hot == {"old": 0, "long": 5, "open": 32, "running": 32, "pinned": 32, "kept": 32}
+    assert hot == {"old": 0, "long": 5, "open": 33, "running": 33, "pinned": 32, "kept": 32}
     counted = dict(Frame.unscoped.values_list("name", "cold_count"))
     assert {name: n for name, n in counted.items() if n} == {"old": 32, "long": 32}
     june, july = ArchivedPeriod.unscoped.order_by("month")
@@ -96,7 +97,8 @@ def test_months_leave_and_hold_what_the_table_held(frames, as_application, objec
     assert in_store(objects) == {june.object, july.object}
     assert move(timezone.now() + timedelta(days=2)) == 0
     assert in_store(objects) == set()
-    assert move(timezone.now() + timedelta(days=31)) == 64
+    # By then nothing has come for long to the two that were open, either.
+    assert move(timezone.now() + timedelta(days=31)) == 128
     assert table() == before
 
 
@@ -195,6 +197,23 @@ def test_killed_at_any_step_nothing_is_lost_or_doubled(acme, monkeypatch, object
     assert len(held) == 3
 
 
+def test_what_nobody_closed_leaves_when_it_has_been_still_for_long(frames, acme):
+    """Agents crash: their frames stay open, and a client may keep one session for months."""
+    assert move() == LEAVE
+    still = Frame.unscoped.filter(name__in=("open", "running"))
+    Event.unscoped.filter(frame__in=still, occurred_at__gte=NOW - timedelta(hours=1)).delete()
+    still.update(last_event_at=JUNE + timedelta(days=3))
+    before = table()
+    assert move() == 64
+    still = Frame.unscoped.get(name="open")
+    assert (still.state, still.cold_count, still.event_count) == ("active", 32, 33)
+    # Its agent comes back after all: what is new is in the table, and closing tells of all of it.
+    happen(acme, still, [("note", {"back": 1}, 0)], start=NOW)
+    assert len(table()) == len(before) + 1
+    still.refresh_from_db()
+    assert make_digest(still)["errors"]
+
+
 def test_what_comes_late_is_there_already(frames, acme):
     before = table()
     assert move() == 64
@@ -281,7 +300,7 @@ def test_an_object_that_was_lost_or_damaged_is_named(frames, acme, objects):
                 ask()
             assert period.object in said.value.message
     (objects / period.object).write_bytes(whole)
-    assert len(table()) == 6 * 32 + 5
+    assert len(table()) == ALL
 
 
 def test_retention_reaches_what_is_cold(frames, acme, objects, django_capture_on_commit_callbacks):
