@@ -16,23 +16,18 @@ from django.utils import timezone
 
 from frames.accepting import EARLIEST, SKEW, Answer, EventIn, rejected
 from frames.appending import append_batch
-from frames.calls import close_frame, end_session, open_session, start_frame
+from frames.calls import close_frame, end_session, open_session, reopen_frame, start_frame
 from frames.capture import claude_code as cc
-from frames.capture import keeping
+from frames.capture import keeping, twins
 from frames.capture.claude_code import Hook
 from frames.capture.keeping import CLIENT, LONGEST_INPUT, Sent
-from frames.cold import reading
-from frames.models import AgentSession, Event, Frame
+from frames.models import AgentSession, Frame
 from frames.reach import frames_of, sessions_of
 from frames.signals import told_at_the_end
 from frames.tombstones import WasErased
 from workspaces.actor import Actor
 
 MOST_REPORTS = 2_000
-# What ids made from a transcript's end with, so that they are told from a hook's delivery.
-TOLD = ".told"
-# Known by the delivery of their hook, which no transcript has; a frame has one of each at most.
-NAMELESS = ("SessionStart", "SessionEnd", "Stop", "SubagentStart", "SubagentStop", "PreCompact")
 
 
 @dataclass(frozen=True)
@@ -67,6 +62,7 @@ class _Past:
         self.answers: list[Answer | None] = [None] * len(reports)
         self.waiting: list[tuple[int, EventIn, Frame]] = []
         self.frames: dict[tuple[str, str], Frame] = {}
+        self.heard: dict[Any, twins.Heard] = {}
         first = reports[0]
         self.session = self._session(first)
         self.root = keeping._root(actor, first.hook, self.session, first.at)
@@ -90,13 +86,15 @@ class _Past:
         except WasErased as erased:
             self.answers[number] = rejected(erased.code, erased.message)
             return
-        identity = cc.source_id(hook, report.delivery[:90] + TOLD)
-        if (known := self._captured(frame, hook, identity)) is not None:
+        heard = self.heard.setdefault(frame.pk, twins.Heard(self.actor, frame))
+        if (known := heard.twin(hook, at)) is not None:
             self.answers[number] = Answer("duplicate", known)
+            if hook.name == "SessionEnd":
+                self._leave(at)
             return
         event = EventIn(
             frame=str(frame.pk), type=cc.event_type(hook), payload=cc.payload(hook),
-            source_id=identity, arrived_at=at,
+            source_id=twins.told_id(hook, report.delivery), arrived_at=at,
         )  # fmt: skip
         self.waiting.append((number, event, frame))
         if hook.name in ("UserPromptSubmit", "Stop", "SubagentStop", "SessionEnd"):
@@ -104,6 +102,8 @@ class _Past:
             answer = self.answers[number]
             if answer is not None and answer.outcome == "created":
                 self._move(hook, frame, at)
+            elif hook.name == "UserPromptSubmit":
+                self._leave(at, frame)
 
     def _flush(self) -> None:
         events = [event for _, event, _ in self.waiting]
@@ -167,26 +167,16 @@ class _Past:
             source_id=ref, inputs={k: v for k, v in inputs.items() if v}, started_at=at,
         )[0]  # fmt: skip
 
-    def _captured(self, frame: Frame, hook: Hook, identity: str) -> Any:
-        """The event by which a hook told the same, where no id of the client's names it."""
-        worded = hook.name == "UserPromptSubmit" and hook.prompt.startswith("~")
-        if hook.name not in NAMELESS and not worded:
-            return None
-        events = Event.objects.in_workspace(self.actor.workspace).filter(
-            frame=frame, type=cc.event_type(hook)
-        )
-        found = events.filter(source_id__contains=f":{hook.name}:").exclude(source_id=identity)
-        # What a transcript told is known by its id.
-        there = found.exclude(source_id__endswith=TOLD).values_list("pk", flat=True).first()
-        if there is not None or not frame.cold_count:
-            return there
-        kind, part = cc.event_type(hook), f":{hook.name}:"
-        for row in reading.of_frames(frame.workspace_id, [frame.pk]):
-            name = row["source_id"] or ""
-            known = row["type"] == kind and part in name and name != identity
-            if known and not name.endswith(TOLD):
-                return row["id"]
-        return None
+    def _leave(self, at: datetime, frame: Frame | None = None) -> None:
+        """Hooks have told that the work went on elsewhere, or ended: what they did not know of, too."""
+        if frame is None:
+            self.session.refresh_from_db()
+            if self.session.ended_at is None:
+                return
+        earlier = frames_of(self.actor).filter(parent=self.root, started_at__lt=at).active()
+        for each in earlier.exclude(pk=frame.pk if frame else None):
+            if not keeping._has_open_children(self.actor, each):
+                close_frame(actor=self.actor, frame=each, closed_at=at)
 
     def _move(self, hook: Hook, frame: Frame, at: datetime) -> None:
         """Close frames as the hook would have, but none that began later."""
@@ -202,4 +192,7 @@ class _Past:
             if self.session.last_seen_at <= at:
                 end_session(self.session, at=at)
         elif frame.pk != self.root.pk:
+            if frame.closed_at is not None and frame.closed_at < at:
+                # An end that was told before was none: the turn went on.
+                reopen_frame(actor=self.actor, frame=frame)
             close_frame(actor=self.actor, frame=frame, result=said, closed_at=at)

@@ -20,6 +20,7 @@ from frames.calls import (
     start_frame,
 )
 from frames.capture import claude_code as cc
+from frames.capture import twins
 from frames.capture.claude_code import Hook
 from frames.incoming import text_in
 from frames.models import AgentSession, Event, Frame, Project
@@ -66,6 +67,8 @@ def keep(*, actor: Actor, hook: Hook, sent: Sent) -> Kept:
     if was_appended(actor, identity):
         return Kept(created=False)
     at = _sane(sent.at)
+    if twins.by_transcript(actor, hook, at):
+        return Kept(created=False)
     try:
         session, seen_before = _session(actor, hook, sent, at)
         root = _root(actor, hook, session, at)

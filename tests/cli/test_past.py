@@ -152,6 +152,58 @@ def test_what_hooks_captured_is_met_and_what_goes_on_is_left_alone(acme, agent, 
     assert frames[-2][2] == "/review till.py" or "/review till.py" in [row[2] for row in frames]
 
 
+LATE = [
+    *HOOKS[:-1],
+    {"hook_event_name": "PreCompact", "prompt_id": "p1", "trigger": "manual"},
+    {"hook_event_name": "UserPromptSubmit", "prompt_id": "p3", "prompt": "/review till.py"},
+    {"hook_event_name": "Stop", "prompt_id": "p3", "last_assistant_message": " Fine.\n"},
+    {"hook_event_name": "SessionEnd", "reason": "other"},
+]
+
+
+@pytest.mark.parametrize("first", ["hooks", "transcript"])
+def test_hooks_and_transcript_come_to_the_same_in_either_order(
+    acme, agent, carrier, projects, first
+):
+    def hooks() -> None:
+        at = (BEGAN + timedelta(seconds=29)).isoformat()
+        for hook in LATE:
+            told_hook = hook | {"session_id": "s-new", "cwd": "/home/x/shop"}
+            ok(agent.post("hooks/claude-code", told_hook, x_stackmemory_at=at))
+
+    way: list[Any] = [hooks, lambda: told(carrier, agent, projects)]
+    for go in way if first == "hooks" else reversed(way):
+        go()
+    frames = tree(acme, "s-new")
+    assert {row[2]: (row[3], sorted(row[4])) for row in frames if row[1] != "session"} == {
+        "Fix the till": ("closed", sorted([
+            "user_message", "assistant_message", "tool_call Bash", "tool_result Bash",
+            "tool_call Agent", "tool_result Agent", "tool_call Edit", "tool_result Edit",
+            "pre_compact", "assistant_message"])),
+        "And the receipts?": ("closed", ["tool_call Read", "tool_result Read", "user_message"]),
+        "/review till.py": ("closed", ["assistant_message", "user_message"]),
+        "Look for rounding" if first == "transcript" else "Subagent Explore": ("closed", [
+            "assistant_message", "subagent_start", "tool_call Grep", "tool_result Grep"]),
+    }  # fmt: skip
+    assert sorted(frames[0][4]) == ["session_end", "session_start"]
+
+
+def test_what_was_last_and_then_was_not_is_there_once(acme, agent, carrier, projects):
+    """A turn rests, is told, and goes on: what it said before the pause is no end any more."""
+    rests = Transcript(projects / "-x" / "s-rests.jsonl", "s-rests", "/x")
+    rests.asks("Build it", "r1")
+    rests.says("Waiting for the build.")
+    told(carrier, agent, projects)
+    rests.at += timedelta(hours=1)
+    rests._user("<task-notification>done</task-notification>")
+    rests.says("It is built.")
+    told(carrier, agent, projects)
+    frame = Frame.objects.in_workspace(acme).get(name="Build it")
+    kinds = ["user_message", "assistant_message", "assistant_message"]
+    assert [row[4] for row in tree(acme, "s-rests")][1] == kinds
+    assert (frame.outputs["result"], frame.state) == ("It is built.", "closed")
+
+
 def test_broken_off_it_goes_on_and_nothing_is_there_twice(
     acme, agent, carrier, projects, monkeypatch
 ):
