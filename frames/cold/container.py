@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import lzma
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from functools import lru_cache
 from io import BytesIO
@@ -136,11 +136,6 @@ class Container:
 
     def id_set(self) -> set[bytes]:
         return {self.ids[at : at + 16] for at in range(0, len(self.ids), 16)}
-
-    def rows(self) -> Iterator[Row]:
-        """All of them, in order."""
-        for number in range(len(self.manifest["blocks"])):
-            yield from self._block(number)
 
     def find(self, wanted: UUID) -> Row | None:
         at = self.ids.find(wanted.bytes)

@@ -11,6 +11,7 @@ from django.db.models import Q
 
 from frames.cold import store
 from frames.cold.container import Container, Row, microseconds
+from frames.cold.errors import ColdLost
 from frames.cold.manifest import Making, State, begin, throw_away
 from frames.cold.restoring import batches, counts, take_off
 from frames.models import ArchivedPeriod, Event, Frame, Project
@@ -18,6 +19,8 @@ from stackmemory.lib.tenancy import system_scope
 from stackmemory.lib.uuid7 import EPOCH
 from workspaces.models import Workspace
 
+# How often an object is looked at where others write at the same time.
+AGAIN = 10
 # What may go of an object at all, by its index; and which of its rows do.
 Touches = Callable[[Container], bool]
 Goes = Callable[[Row], bool]
@@ -114,41 +117,47 @@ def _holding(workspace_id: uuid.UUID) -> Any:
 def _without(workspace_id: uuid.UUID, of: Q, touches: Touches, goes: Goes) -> list[Row]:
     """Take rows out of all objects; those rows, without their payloads."""
     gone: dict[uuid.UUID, Row] = {}
-    with system_scope():
-        rows = ArchivedPeriod.unscoped.filter(of, workspace=workspace_id)
-        kept = rows.filter(state__in=(*ArchivedPeriod.HOLDING, State.RESTORED)).exclude(object="")
-        periods = list(kept.order_by("month", "part", "pk"))
-    for period in periods:
-        for _ in range(10):  # again where another one wrote it anew meanwhile
+    left: dict[uuid.UUID, int] = {}  # how often each may be tried yet
+    while periods := _kept(workspace_id, of, without=[pk for pk, n in left.items() if not n]):
+        for period in periods:
             taken = _rewrite(period, touches, goes)
-            if taken is not None:
-                gone |= {row["id"]: row for row in taken}
-                break
-            with system_scope():
-                again = _holding(workspace_id).filter(of, month=period.month, part__gt=period.part)
-                newer = again.last()
-            if newer is None:
-                break
-            period = newer
+            # What another one had at hand meanwhile is looked at again, or what came in its place.
+            left[period.pk] = 0 if taken is not None else left.get(period.pk, AGAIN) - 1
+            gone |= {row["id"]: row for row in taken or ()}
     return list(gone.values())
+
+
+def _kept(workspace_id: uuid.UUID, of: Q, without: list[uuid.UUID]) -> list[ArchivedPeriod]:
+    """Those that have an object, counting or not."""
+    with system_scope():
+        rows = ArchivedPeriod.unscoped.filter(of, workspace=workspace_id).exclude(pk__in=without)
+        kept = rows.filter(state__in=(*ArchivedPeriod.HOLDING, *ArchivedPeriod.LEFT))
+        return list(kept.exclude(object="").order_by("month", "part", "pk"))
 
 
 def _rewrite(period: ArchivedPeriod, touches: Touches, goes: Goes) -> list[Row] | None:
     """Write an object anew without some rows; those. None where it is not what it was any more."""
-    container = store.read(period)
+    try:
+        container = store.read(period)
+    except ColdLost:
+        with system_scope():
+            rows = ArchivedPeriod.unscoped.filter(pk=period.pk, object=period.object)
+            if rows.filter(state=period.state).exists():
+                raise
+        return None
     if not touches(container):
         return []
-    taken = [_bare(row) for row in container.rows() if goes(row)]
+    taken = [_bare(row) for row in store.rows(period, container) if goes(row)]
     if not taken:
         return []
-    fresh = None
-    if period.state != State.RESTORED and len(taken) < container.events:
+    fresh, counts_on_it = None, period.state in ArchivedPeriod.HOLDING
+    if counts_on_it and len(taken) < container.events:
         fresh = begin(period.workspace_id, period.project_id, period.month, alone=False)
         if fresh is None:
             return None
         with Making(fresh) as making:
-            for rows in batches(row for row in container.rows() if not goes(row)):
-                making.add(rows)
+            for kept in batches(r for r in store.rows(period, container) if not goes(r)):
+                making.add(kept)
             making.put()
     if not _replace(period, fresh, container, taken):
         if fresh is not None:
@@ -156,7 +165,7 @@ def _rewrite(period: ArchivedPeriod, touches: Touches, goes: Goes) -> list[Row] 
         return None
     period.state = State.WRITING
     throw_away(period)
-    return taken if fresh is not None or period.restored_at is None else []
+    return taken if counts_on_it else []
 
 
 def _replace(
@@ -171,6 +180,7 @@ def _replace(
             return False
         if fresh is not None:
             fresh.state, fresh.moved_at = State(period.state), period.moved_at
+            fresh.restored_at = period.restored_at
             fresh.save(force_update=True)
         if period.state in ArchivedPeriod.HOLDING:
             counted: dict[uuid.UUID, int] = {}

@@ -20,6 +20,8 @@ from frames.models import ArchivedPeriod
 from stackmemory.lib.tenancy import system_scope
 
 State = ArchivedPeriod.State
+# An object holds so many events at most, and about so much of their payloads.
+PART, PART_CHARACTERS = 50_000, 256 << 20
 
 
 def begin(
@@ -48,7 +50,9 @@ def throw_away(period: ArchivedPeriod) -> None:
     """The object first: as long as there is a row, somebody knows that there may be one."""
     store.delete(period.object)
     with system_scope():
-        ArchivedPeriod.unscoped.filter(pk=period.pk, state=State.WRITING).delete()
+        ArchivedPeriod.unscoped.filter(
+            pk=period.pk, state__in=(State.WRITING, State.REPLACED)
+        ).delete()
 
 
 class Making:

@@ -23,7 +23,9 @@ from frames import partitions
 from frames.cold import choosing, late, store
 from frames.cold.choosing import Month
 from frames.cold.container import Container, Row, columns
-from frames.cold.manifest import Making, State, begin, throw_away
+from frames.cold.errors import ColdLost
+from frames.cold.manifest import PART, PART_CHARACTERS, Making, State, begin, throw_away
+from frames.cold.merging import merge
 from frames.models import ArchivedPeriod, Event, Frame, Project
 from frames.retention import Policy
 from stackmemory.lib.bulk import present
@@ -32,8 +34,6 @@ from stackmemory.lib.tenancy import system_scope
 from workspaces import audit
 
 logger = logging.getLogger(__name__)
-# An object holds so many events at most, and about so much of their payloads.
-PART, PART_CHARACTERS = 50_000, 256 << 20
 FRAMES_AT_ONCE = 200
 BATCH = 1_000
 # One that has not been heard of for so long has died.
@@ -60,7 +60,12 @@ def archive_everywhere(now: datetime | None = None) -> int:
         found = Project.unscoped.filter(workspace__deleted_at=None).select_related("workspace")
         projects = list(found.order_by("pk"))
     moves = archive if choosing.is_on() else take_up
-    total = sum(moved.events for project in projects for moved in moves(project, now=now))
+    total = 0
+    for project in projects:
+        try:
+            total += sum(moved.events for moved in moves(project, now=now))
+        except ColdLost as lost:  # the others' leave as ever
+            logger.error("cold storage project=%s: %s", project.pk, lost.message)
     partitions.drop_empty()
     return total
 
@@ -82,6 +87,7 @@ def archive(
         while (moved := _move(month)) is not None:
             total += moved.events
             yield moved
+    merge(project)
     if total:
         with system_scope():
             audit.record(
@@ -104,13 +110,16 @@ def outlook(
 
 
 def take_up(project: Project, *, now: datetime | None = None) -> Iterator[Moved]:
-    """Finish or throw away what somebody who died has left, and objects of months that came back."""
+    """Finish or throw away what somebody who died has left, and objects that count no more."""
     at = now or timezone.now()
     with system_scope():
         rows = ArchivedPeriod.unscoped.filter(project=project, workspace=project.workspace_id)
         left = rows.filter(state__in=(State.WRITING, State.WRITTEN), beat_at__lt=at - SILENCE)
+        half = rows.filter(state=State.COLD, restored_at__lt=at - SILENCE)
         back = rows.filter(state=State.RESTORED, restored_at__lt=at - GRACE).exclude(object="")
-        periods, restored = list(left.order_by("pk")), list(back)
+        merged = rows.filter(state=State.REPLACED, beat_at__lt=at - GRACE)
+        periods, halves = list(left.order_by("pk")), list(half)
+        restored, replaced = list(back), list(merged)
     for period in periods:
         if not _is_ours(period):
             continue
@@ -118,6 +127,10 @@ def take_up(project: Project, *, now: datetime | None = None) -> Iterator[Moved]
             yield Moved(period, _let_rows_go(period, store.read(period)))
         else:
             throw_away(period)
+    for period in halves:  # were to be brought back by somebody who died
+        _let_rows_go(period, store.read(period))
+    for period in replaced:
+        throw_away(period)
     for period in restored:
         store.delete(period.object)
         with system_scope():
@@ -228,7 +241,7 @@ def _let_rows_go(period: ArchivedPeriod, container: Container) -> int:
     for start in range(0, len(ids), BATCH):
         with system_scope():
             late.wait_for_writers(period.workspace_id)
-            left = ArchivedPeriod.unscoped.filter(pk=period.pk, state=State.WRITTEN)
+            left = _as_it_was(period)
             if not left.update(beat_at=timezone.now()):
                 return 0  # erased or restored meanwhile
             rows = Event.unscoped.filter(
@@ -236,7 +249,12 @@ def _let_rows_go(period: ArchivedPeriod, container: Container) -> int:
             )
             rows._raw_delete(rows.db)
     with system_scope():
-        left = ArchivedPeriod.unscoped.filter(pk=period.pk, state=State.WRITTEN)
-        left.update(state=State.COLD, beat_at=timezone.now())
+        left = _as_it_was(period)
+        left.update(state=State.COLD, beat_at=timezone.now(), restored_at=None)
     period.state = State.COLD
     return container.events
+
+
+def _as_it_was(period: ArchivedPeriod) -> Any:
+    rows = ArchivedPeriod.unscoped.filter(pk=period.pk, state=period.state)
+    return rows.filter(restored_at=period.restored_at)

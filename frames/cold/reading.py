@@ -59,7 +59,7 @@ def walk(
         for frame in store.load(period).frames.keys() & set(frames)
     ]
     merged = heapq.merge(*streams, key=place_of, reverse=not forwards)
-    return (as_event(row, workspace_id) for row in _once(merged))
+    return (as_event(row, workspace_id) for row in once(merged))
 
 
 def _run(
@@ -81,7 +81,7 @@ def _rows(period: ArchivedPeriod, container: Container, run: Run) -> list[Row]:
     return store.block(period, container, number)[start:stop]
 
 
-def _once(rows: Iterable[Row]) -> Iterator[Row]:
+def once(rows: Iterable[Row]) -> Iterator[Row]:
     """Each event once, whichever objects have it."""
     last = None
     for row in rows:
@@ -162,7 +162,7 @@ def octets(
 ) -> Iterator[tuple[date, uuid.UUID, int]]:
     """(day, project, bytes of payload) of each cold event between two times. Raises ColdLost."""
     for period in periods_of(workspace_id, first, last, state=ArchivedPeriod.State.COLD):
-        for row in store.load(period).rows():
+        for row in store.rows(period, store.load(period)):
             if first <= row["occurred_at"] < last:
                 size = row.get("stored_octets") or len(row["payload"].encode("utf-8", "replace"))
                 yield row["occurred_at"].date(), period.project_id, size
@@ -194,7 +194,7 @@ def _in_frames(
 ) -> Iterator[Row]:
     for frame in sorted(runs):
         streams = [_whole(period, theirs) for period, theirs in runs[frame]]
-        yield from _once(heapq.merge(*streams, key=place_of))
+        yield from once(heapq.merge(*streams, key=place_of))
 
 
 def _whole(period: ArchivedPeriod, runs: list[Run]) -> Iterator[Row]:

@@ -26,18 +26,37 @@ BATCH = 1_000
 def restore(period: ArchivedPeriod) -> int:
     """Put the events of an object back into the table; how many are there again.
 
-    Killed anywhere, it is simply run again. The object stays for a day, for whoever reads it now.
-    Raises ColdLost, and Conflict where the month is just being moved out.
+    Killed anywhere, it is simply run again; else moving out takes back what was inserted. The object
+    stays for a day, for whoever reads it now. Raises ColdLost, and Conflict where the month is just
+    being moved out.
     """
     if period.state not in ArchivedPeriod.HOLDING:
         return 0
     container = store.read(period)
-    for rows in batches(container.rows()):
+    for rows in batches(store.rows(period, container)):
         with system_scope():
+            if not _is_ours(period):
+                break
             partitions.hold()
             partitions.ensure([period.month])
             _insert(period, rows)
-    return _declare(period, container)
+    else:
+        return _declare(period, container)
+    with system_scope():
+        later = ArchivedPeriod.unscoped.select_related("workspace", "project").filter(
+            workspace=period.workspace_id, project=period.project_id, month=period.month,
+            part__gt=period.part, state__in=ArchivedPeriod.HOLDING,
+        )  # fmt: skip
+        instead = list(later.order_by("part"))
+    return sum(restore(each) for each in instead)
+
+
+def _is_ours(period: ArchivedPeriod) -> bool:
+    """Say that it is being brought back; False where another object has come in its place."""
+    rows = ArchivedPeriod.unscoped.filter(
+        pk=period.pk, object=period.object, state__in=ArchivedPeriod.HOLDING
+    )
+    return bool(rows.update(restored_at=timezone.now()))
 
 
 def _declare(period: ArchivedPeriod, container: Container) -> int:

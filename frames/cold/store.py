@@ -6,6 +6,8 @@ import hashlib
 import threading
 import uuid
 from collections import OrderedDict
+from collections.abc import Iterator
+from functools import partial
 from typing import IO, Any
 
 from django.core.files import File
@@ -14,8 +16,9 @@ from django.core.files.storage import storages
 from frames.cold.container import Broken, Container, Row
 from frames.cold.errors import ColdLost
 from frames.models import ArchivedPeriod
+from stackmemory.lib import blobs
+from stackmemory.lib.blobs import STORAGE
 
-STORAGE = "objects"
 PREFIX = "cold"
 # So much of what was read last is kept at hand by a process.
 AT_HAND = 64 << 20
@@ -56,14 +59,7 @@ def load(period: ArchivedPeriod) -> Container:
 
 def read(period: ArchivedPeriod) -> Container:
     """load(), from the object store itself."""
-    try:
-        with storages[STORAGE].open(period.object, "rb") as stored:
-            data: bytes = stored.read()
-    except FileNotFoundError:
-        raise lost(period, "is not in the object store") from None
-    except Exception as problem:  # each kind of storage has its own
-        said = f"cannot be read ({type(problem).__name__}: {problem})"
-        raise lost(period, said) from problem
+    data = blobs.read(period.object, partial(lost, period))
     if hashlib.sha256(data).hexdigest() != period.sha256:
         raise lost(period, "is damaged: its SHA-256 is not the one that was noted")
     try:
@@ -73,6 +69,12 @@ def read(period: ArchivedPeriod) -> Container:
     if container.events != period.events:
         raise lost(period, f"holds {container.events} events instead of {period.events}")
     return container
+
+
+def rows(period: ArchivedPeriod, container: Container) -> Iterator[Row]:
+    """All events of an object, in order. Raises ColdLost."""
+    for number in range(len(container.starts) - 1):
+        yield from block(period, container, number)
 
 
 def block(period: ArchivedPeriod, container: Container, number: int) -> list[Row]:

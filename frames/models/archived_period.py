@@ -25,9 +25,13 @@ class ArchivedPeriod(TenantModel):
         COLD = "cold"
         # in the table again, and so is what is read; the object waits to be deleted
         RESTORED = "restored"
+        # in an object of several that were small; this one waits to be deleted
+        REPLACED = "replaced"
 
     # In these, events are to be looked for in the object.
     HOLDING: ClassVar = (State.WRITTEN, State.COLD)
+    # In these, the object is kept for a while for whoever began to read it.
+    LEFT: ClassVar = (State.RESTORED, State.REPLACED)
 
     project = models.ForeignKey(
         "frames.Project",
@@ -51,6 +55,7 @@ class ArchivedPeriod(TenantModel):
     # Written while it is worked on: one that has been silent for long has died.
     beat_at = models.DateTimeField(default=timezone.now)
     moved_at = models.DateTimeField(null=True, blank=True)
+    # While events are in cold storage still: that they are being brought back, as of when.
     restored_at = models.DateTimeField(null=True, blank=True)
 
     class Meta(TenantModel.Meta):

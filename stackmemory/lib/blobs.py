@@ -11,9 +11,11 @@ import hashlib
 import re
 import uuid
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
 from io import BytesIO
+from typing import IO
 
 from django.core.files.base import File
 from django.core.files.storage import FileSystemStorage, Storage, storages
@@ -24,6 +26,7 @@ from stackmemory.lib.refusal import Refusal
 STORAGE = "objects"
 # Level 6 takes four times as long for a tenth less.
 LEVEL = 2
+PIECE = 1 << 20
 NAME = re.compile(r"([0-9a-f]{64})\.gz")
 
 
@@ -66,13 +69,7 @@ def put(kind: str, workspace_id: uuid.UUID, digest: str, text: str) -> int | Non
 def get(kind: str, workspace_id: uuid.UUID, digest: str, octets: int) -> str:
     """The text of this digest, `octets` long. Raises Lost."""
     name = name_of(kind, workspace_id, digest)
-    try:
-        with _storage().open(name, "rb") as stored:
-            packed = stored.read()
-    except FileNotFoundError:
-        raise Lost(name, "is not in the object store") from None
-    except Exception as problem:  # each kind of storage has its own
-        raise Lost(name, f"cannot be read ({type(problem).__name__}: {problem})") from problem
+    packed = read(name, partial(Lost, name))
     unpacking = zlib.decompressobj(wbits=31)
     try:
         data = unpacking.decompress(packed, octets + 1)
@@ -81,6 +78,37 @@ def get(kind: str, workspace_id: uuid.UUID, digest: str, octets: int) -> str:
     if len(data) != octets or hashlib.sha256(data).hexdigest() != digest:
         raise Lost(name, "is damaged: it is not what its name says")
     return data.decode()
+
+
+def read(name: str, lost: Callable[[str], Lost]) -> bytes:
+    """All of an object; where that cannot be, raises what `lost` makes of the reason."""
+    try:
+        with _storage().open(name, "rb") as stored:
+            data: bytes = stored.read()
+    except FileNotFoundError:
+        raise lost("is not in the object store") from None
+    except Exception as problem:  # each kind of storage has its own
+        raise lost(f"cannot be read ({type(problem).__name__}: {problem})") from problem
+    return data
+
+
+def holds(stream: IO[bytes], digest: str, octets: int) -> bool:
+    """Whether a stream is an object with this text, whole to its last byte; memory stays flat."""
+    unpacking, whole, left = zlib.decompressobj(wbits=31), hashlib.sha256(), octets
+    try:
+        while piece := stream.read(PIECE):
+            while piece:
+                data = unpacking.decompress(piece, PIECE)
+                whole.update(data)
+                left -= len(data)
+                if left < 0:
+                    return False
+                piece = unpacking.unconsumed_tail
+        rest = unpacking.flush()
+    except zlib.error:
+        return False
+    whole.update(rest)
+    return unpacking.eof and len(rest) == left and whole.hexdigest() == digest
 
 
 def delete(kind: str, workspace_id: uuid.UUID, digest: str) -> None:

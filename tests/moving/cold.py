@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import uuid
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from frames.cold import reading
+from frames.cold import forgetting, manifest, merging, moving, reading, restoring, store
 from frames.cold.container import as_event
 from frames.cold.moving import archive
-from frames.models import Event, Frame, Project
+from frames.models import ArchivedPeriod, Event, Frame, Project
 from stackmemory.lib.tenancy import system_scope
 from tests.pages import make_anchor, make_frame, make_project, make_session
 from tests.stacks import closed, happen
@@ -70,3 +72,71 @@ def move(now: datetime = NOW, **options: Any) -> int:
     with system_scope():
         projects = list(Project.unscoped.select_related("workspace"))
     return sum(m.events for project in projects for m in archive(project, now=now, **options))
+
+
+def in_store(objects) -> set[str]:
+    return {str(p.relative_to(objects)) for p in objects.rglob("*.zip")}
+
+
+def in_manifest() -> set[str]:
+    return set(ArchivedPeriod.unscoped.exclude(object="").values_list("object", flat=True))
+
+
+def in_step() -> bool:
+    """Whether the counters of all frames are what the table and the objects say."""
+    periods = ArchivedPeriod.unscoped.filter(state__in=ArchivedPeriod.HOLDING)
+    held = Counter()
+    for period in periods:
+        held.update(restoring.counts(store.read(period)))
+    every = Counter(uuid.UUID(row[FIELDS.index("frame_id")]) for row in table())
+    counted = Frame.unscoped.values_list("pk", "event_count", "cold_count")
+    return all((every[pk], held[pk]) == (events, cold) for pk, events, cold in counted)
+
+
+class Killed(BaseException):
+    pass
+
+
+def killed_at(step, monkeypatch, work):
+    """Run `work` and let it die at its nth door: a transaction's begin or end, the object store."""
+    left = [step]
+
+    def door():
+        left[0] -= 1
+        if left[0] == 0:
+            raise Killed
+
+    def guarded(inner):
+        def call(*args, **kwargs):
+            door()
+            result = inner(*args, **kwargs)
+            door()
+            return result
+
+        return call
+
+    class Scope:
+        def __init__(self):
+            door()
+            self.scope = real()
+
+        def __enter__(self):
+            return self.scope.__enter__()
+
+        def __exit__(self, *told):
+            self.scope.__exit__(*told)
+            if told[0] is None:
+                door()
+
+    real = moving.system_scope
+    with monkeypatch.context() as patched:
+        for module in (moving, manifest, merging, restoring, forgetting):
+            patched.setattr(module, "system_scope", Scope)
+        doors = {name: guarded(getattr(store, name)) for name in ("put", "delete", "read")}
+        for name, guard in doors.items():
+            patched.setattr(store, name, guard)
+        try:
+            work()
+        except Killed:
+            return True
+    return False
