@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from stackmemory.backup.errors import BadBackup
+from stackmemory.backup.named import Named
 from stackmemory.backup.postgres import Postgres
 from stackmemory.backup.sqlite import Sqlite
 from stackmemory.backup.sums import Found
@@ -29,6 +30,9 @@ class Engine(Protocol):
 
     def found(self) -> Found:
         """What is in it now."""
+
+    def named(self) -> Named:
+        """The objects that its rows name now."""
 
     def scratch(self) -> AbstractContextManager[Engine]:
         """An empty database beside it, which is gone after the block."""

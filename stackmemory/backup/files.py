@@ -22,20 +22,27 @@ PREFIX = "files/"
 PASSING = ("exports/", "archives/")
 
 
-def all_names() -> Iterator[tuple[str, str]]:
-    """(storage, name) of every file that stays; backups kept in a storage are none of them."""
-    for alias in STORAGES:
-        for name in _below(alias, ""):
-            if not (alias == "default" and name.startswith(PASSING)):
-                yield alias, name
+def all_names(alias: str) -> Iterator[str]:
+    """Of every file of a storage that stays; backups kept in it are none of them."""
+    for name in _below(alias, ""):
+        if not (alias == "default" and name.startswith(PASSING)):
+            yield name
+
+
+def part_of(alias: str, name: str) -> str:
+    """What it is called in a backup."""
+    return f"{PREFIX}{alias}/{name}"
 
 
 def opened(alias: str, name: str) -> tuple[BinaryIO, int] | None:
     """The file and how long it is; None where it went away since it was listed."""
     try:
         stream = storages[alias].open(name, "rb")
+        stream.seek(0)  # of a bucket all of it is fetched by that
         return stream, stream.size  # type: ignore[return-value]
-    except FileNotFoundError:
+    except Exception:  # each kind of storage has its own
+        if storages[alias].exists(name):
+            raise
         return None
 
 

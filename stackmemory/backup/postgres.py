@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from psycopg import pq, sql
 from psycopg.conninfo import make_conninfo
 
 from stackmemory.backup.errors import BadBackup
+from stackmemory.backup.named import Named, named
 from stackmemory.backup.sums import Found, Sums
 from stackmemory.backup.tools import pipe, run, tool
 from stackmemory.lib.row_security import EXTENSIONS
@@ -108,6 +109,10 @@ class Postgres:
         with self._connected() as connection:
             return _found(connection)
 
+    def named(self) -> Named:
+        with self._connected() as connection:
+            return _named(connection, self.tables())
+
     @contextmanager
     def scratch(self) -> Iterator[Engine]:
         name = f"stackmemory_scratch_{uuid.uuid4().hex[:12]}"
@@ -181,7 +186,11 @@ def _found(connection: psycopg.Connection[Any]) -> Found:
     for (table,) in connection.execute(TABLES).fetchall():
         row = connection.execute(sql.SQL(SUM).format(sql.Identifier("public", table))).fetchone()
         sums[table] = {"rows": row[0], "sum": str(row[1])}  # type: ignore[index]
-    return Found(migrations, sums)
+    return Found(migrations, sums, _named(connection, sums))
+
+
+def _named(connection: psycopg.Connection[Any], tables: Collection[str]) -> Named:
+    return named(lambda said: connection.execute(said.encode()), tables)
 
 
 def _first(problem: psycopg.Error) -> str:

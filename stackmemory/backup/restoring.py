@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -16,9 +16,10 @@ from django.db.migrations.loader import MigrationLoader
 from stackmemory.backup import container, files
 from stackmemory.backup.engines import Engine, engine_of
 from stackmemory.backup.errors import BadBackup
+from stackmemory.backup.named import Named
 from stackmemory.backup.places import Place
 from stackmemory.backup.sealing import MAGIC, Opened
-from stackmemory.backup.sums import differences
+from stackmemory.backup.sums import Found, differences
 from stackmemory.backup.taking import saved_engine
 from stackmemory.lib import row_security
 from stackmemory.lib.tenancy import as_owner
@@ -41,15 +42,18 @@ def restore(
         _must_be_known(manifest)
         files.must_not_differ(manifest["parts"])
         # Files first: begun again after a crash, those that are there are left as they are.
-        number = put_files(place, name, key) if manifest["files"] else 0
+        unnamed = {files.part_of("objects", each) for each in manifest.get("unnamed", ())}
+        number = put_files(place, name, key, unnamed) if manifest["files"] else 0
         say("Putting the database back …")
         connections["default"].close()
         engine.load(dump)
         with as_owner():
             weaker = row_security.install().weaker
         say("Comparing …")
-        _must_match(manifest, engine)
-    return _report(manifest, name, began) | {"files": number, "weaker": weaker}
+        found = _must_match(manifest, engine)
+    return _report(manifest, name, began) | {
+        "files": number, "weaker": weaker, "missing": _missing(manifest, found.objects)
+    }  # fmt: skip
 
 
 def verify(
@@ -73,9 +77,15 @@ def verify(
         with nullcontext(engine) if into else engine.scratch() as scratch:
             scratch.load(dump)
             say("Comparing …")
-            _must_match(manifest, scratch)
+            missing = _missing(manifest, _must_match(manifest, scratch).objects)
+            if lacking := set(missing) - set(manifest.get("missing", ())):
+                raise BadBackup(
+                    f"Rows of the backup name objects that are not in it: {min(lacking)} and"
+                    f" {len(lacking) - 1} more. Take another one."
+                )
     return _report(manifest, name, began) | {
-        "files": sum(part["name"].startswith(files.PREFIX) for part in manifest["parts"])
+        "files": sum(part["name"].startswith(files.PREFIX) for part in manifest["parts"]),
+        "missing": missing,
     }
 
 
@@ -133,7 +143,7 @@ def _must_be_known(manifest: container.Json) -> None:
         )
 
 
-def _must_match(manifest: container.Json, engine: Engine) -> None:
+def _must_match(manifest: container.Json, engine: Engine) -> Found:
     found = engine.found()
     wrong = differences(manifest["tables"], found.tables)
     if found.migrations != manifest["migrations"]:
@@ -142,15 +152,25 @@ def _must_match(manifest: container.Json, engine: Engine) -> None:
         raise BadBackup(
             "The database that came out is not the one that was saved: " + "; ".join(wrong[:10])
         )
+    return found
 
 
-def put_files(place: Place, name: str, key: str) -> int:
+def _missing(manifest: container.Json, objects: Named) -> list[str]:
+    """Objects that rows name and that are not in the backup as the rows say."""
+    if not manifest["files"]:
+        return []
+    there = {part["name"]: part["sha256"] for part in manifest["parts"]}
+    parts = {name: there.get(files.part_of("objects", name)) for name in objects}
+    return sorted(n for n, sha in objects.items() if parts[n] is None or sha not in ("", parts[n]))
+
+
+def put_files(place: Place, name: str, key: str, without: Collection[str] = ()) -> int:
     """Put down the files of a backup that are not there; how many those were."""
     number = 0
 
     def take(part: str, stream: BinaryIO) -> None:
         nonlocal number
-        number += files.put(part, stream)
+        number += part not in without and files.put(part, stream)
 
     with _opened(place, name, key) as source:
         container.each(source, take)

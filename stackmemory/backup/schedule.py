@@ -32,4 +32,6 @@ def back_up_when_due(now: datetime | None = None) -> str | None:
         "backup taken name=%s bytes=%s rows=%s seconds=%s deleted=%s",
         report["backup"], report["bytes"], report["rows"], report["seconds"], len(gone),
     )  # fmt: skip
+    if report["missing"]:
+        logger.error("objects that rows name are missing: %s", ", ".join(report["missing"][:20]))
     return str(report["backup"])

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stackmemory.backup.errors import BadBackup
+from stackmemory.backup.named import Named, named
 from stackmemory.backup.sums import Found, Sums
 
 if TYPE_CHECKING:
@@ -72,6 +73,10 @@ class Sqlite:
         with closing(self._open()) as connection:
             return _found(connection)
 
+    def named(self) -> Named:
+        with closing(self._open()) as connection:
+            return named(connection.execute, self.tables())
+
     @contextmanager
     def scratch(self) -> Iterator[Engine]:
         with tempfile.TemporaryDirectory(prefix="stackmemory-scratch-") as folder:
@@ -98,6 +103,7 @@ def _found(connection: sqlite3.Connection) -> Found:
         sums[table] = {"rows": rows, "sum": str(total)}
     names = connection.execute("SELECT app || '.' || name FROM django_migrations ORDER BY 1")
     migrations = [name.decode() for (name,) in names] if "django_migrations" in sums else []
+    objects = named(connection.execute, sums)
     connection.rollback()
     connection.text_factory = str
-    return Found(migrations, sums)
+    return Found(migrations, sums, objects)

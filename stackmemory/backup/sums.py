@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from stackmemory.backup.named import Named
+
 # table → {"rows": how many, "sum": of a hash of each, whatever their order}
 Sums = dict[str, dict[str, Any]]
 
@@ -13,6 +15,7 @@ class Found(NamedTuple):
 
     migrations: list[str]
     tables: Sums
+    objects: Named
 
 
 def differences(then: Sums, now: Sums) -> list[str]:

@@ -14,14 +14,19 @@ from django.db import connections
 from django.utils import timezone
 
 from stackmemory.backup import files
-from stackmemory.backup.container import Writer
+from stackmemory.backup.container import Json, Writer
 from stackmemory.backup.engines import Engine, engine_of
 from stackmemory.backup.errors import BadBackup
+from stackmemory.backup.named import Named, is_of_rows
 from stackmemory.backup.places import Directory, Place, forget_left_behind, name_for
 from stackmemory.backup.sealing import Sealer, good_key
+from stackmemory.backup.sums import Found
 from stackmemory.lib.database_url import database_settings
 
 Say = Callable[[str], None]
+OBJECTS = "objects"
+# So often is the database saved, where objects are erased all the time.
+TRIES = 3
 
 
 def back_up(
@@ -46,24 +51,27 @@ def back_up(
             " directory, or storage:objects."
         )
     engine = saved_engine()
+    say("Writing the backup …")
     name = name_for(at, sealed=bool(key))
     with tempfile.TemporaryDirectory(prefix="stackmemory-backup-", dir=_scratch()) as scratch:
         dump = Path(scratch) / engine.part
-        say("Saving the database …")
-        found = engine.save(dump)
-        say("Writing the backup …")
         with to.writing(name, Path(scratch)) as out:
             sealer = Sealer(out, key) if key else None
             about = {"created_at": at.isoformat(), "engine": engine.name,
                      "engine_version": engine.version()}  # fmt: skip
             writer = Writer(cast(BinaryIO, sealer or out), about)
+            adding = _Files(writer)
+            if with_files:
+                adding.add(OBJECTS)
+            found = _save(engine, dump, adding if with_files else None, say)
             with dump.open("rb") as stream:
                 writer.add(engine.part, stream, dump.stat().st_size)
-            number = _add_files(writer) if with_files else 0
-            manifest = writer.finish(
-                about
-                | {"migrations": found.migrations, "tables": found.tables, "files": with_files}
-            )
+            if with_files:
+                adding.add("default")
+            told = {"migrations": found.migrations, "tables": found.tables, "files": with_files}
+            if with_files:
+                told |= adding.compared(found.objects)
+            writer.finish(about | told)
             if sealer:
                 sealer.finish()
             size = out.tell()
@@ -75,8 +83,9 @@ def back_up(
         "encrypted": bool(key),
         "tables": len(found.tables),
         "rows": sum(table["rows"] for table in found.tables.values()),
-        "files": number,
-        "database_bytes": manifest["parts"][0]["bytes"],
+        "files": sum(map(len, adding.names.values())),
+        "missing": told.get("missing", []),
+        "database_bytes": next(p["bytes"] for p in writer.parts if p["name"] == engine.part),
         "seconds": round(time.monotonic() - began, 2),
     }
 
@@ -96,15 +105,52 @@ def saved_engine() -> Engine:
     return engine_of(connections["default"].settings_dict)
 
 
-def _add_files(writer: Writer) -> int:
-    number = 0
-    for alias, name in files.all_names():
-        if found := files.opened(alias, name):
-            stream, size = found
-            with stream:
-                writer.add(f"{files.PREFIX}{alias}/{name}", stream, size)
-            number += 1
-    return number
+class _Files:
+    """The files of a backup: objects before the database is saved, the rest of them after it.
+
+    An object may be written anew, and the old one erased, at any moment. Those that were there before
+    are in the backup; should one be lacking that came and went while the database was being saved,
+    the database is saved once more.
+    """
+
+    def __init__(self, writer: Writer) -> None:
+        self.writer, self.names = writer, dict[str, set[str]]()
+
+    def add(self, alias: str) -> None:
+        """What there is of a storage, and not in the backup."""
+        there = self.names.setdefault(alias, set())
+        for name in files.all_names(alias):
+            if name not in there and (found := files.opened(alias, name)):
+                stream, size = found
+                with stream:
+                    self.writer.add(files.part_of(alias, name), stream, size)
+                there.add(name)
+
+    def lacking(self, objects: Named) -> set[str]:
+        return objects.keys() - self.names[OBJECTS]
+
+    def compared(self, objects: Named) -> Json:
+        """For the manifest: objects that rows name and there were none of, and those that no row
+        names, which are not put back."""
+        strays = self.names[OBJECTS] - objects.keys()
+        return {
+            "missing": sorted(self.lacking(objects)),
+            "unnamed": sorted(name for name in strays if is_of_rows(name)),
+        }
+
+
+def _save(engine: Engine, dump: Path, adding: _Files | None, say: Say) -> Found:
+    for _ in range(TRIES):
+        say("Saving the database …")
+        dump.unlink(missing_ok=True)
+        found = engine.save(dump)
+        if adding is None:
+            break
+        adding.add(OBJECTS)
+        lacking = adding.lacking(found.objects)
+        if not lacking or lacking <= engine.named().keys():  # lost, and not erased meanwhile
+            break
+    return found
 
 
 def _scratch() -> Path:

@@ -31,12 +31,13 @@ from tests.databases import ROOT, OwnDatabase
 KEY = "a key of sixteen characters or more"
 FILL = """
 import django; django.setup()
-import json, sys
+import hashlib, json, sys
 from pathlib import Path
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.core.management import call_command
 from django.db import transaction
+from frames.models import ArchivedPeriod, Frame
 from stackmemory.archive.hashing import workspace_hash
 from stackmemory.lib.tenancy import as_owner
 from tests.moving.teams import make_team
@@ -45,7 +46,16 @@ with as_owner(), transaction.atomic():
     print(workspace_hash(make_team("team", folder)))
 storages["default"].save("imports/x/part", ContentFile(b"half of it"))
 storages["default"].save("exports/x/y/a.zip", ContentFile(b"waits for a day, in no backup"))
-storages["objects"].save("cold/y", ContentFile(bytes(range(256)) * 9000))
+content = bytes(range(256)) * 9000
+storages["objects"].save("cold/y", ContentFile(content))
+storages["objects"].save("cold/left", ContentFile(b"of a mover that died"))
+with as_owner(), transaction.atomic():
+    frame = Frame.unscoped.filter(project__slug="shop").first()
+    of = {"workspace_id": frame.workspace_id}
+    ArchivedPeriod.unscoped.create(
+        **of, project=frame.project, month="2026-06-01", part=1, state="cold", object="cold/y",
+        sha256=hashlib.sha256(content).hexdigest(),
+    )
 call_command("backup", "--to", str(folder / "kept"), "--json")
 """
 BACK = """
@@ -114,19 +124,21 @@ def empty(folder: Path) -> OwnDatabase:
 def test_it_is_taken_tried_and_put_back(here, tmp_path):
     """Into another database, of another name, with files, roles and policies; then never over it."""
     assert here.report["encrypted"]
-    assert (here.report["files"], here.report["rows"] > 100) == (3, True)
+    assert (here.report["files"], here.report["rows"] > 100) == (4, True)
+    assert here.report["missing"] == []
     assert os.stat(here.backup).st_mode & 0o077 == 0
     where, name = find(str(here.kept))
     tried = verify(place=where, name=name, key=KEY)
-    assert (tried["rows"], tried["files"]) == (here.report["rows"], 3)
+    assert (tried["rows"], tried["files"]) == (here.report["rows"], 4)
 
     there = empty(tmp_path)
     *_, report, seen = run(there, tmp_path, BACK, str(here.backup))
     back = json.loads(report)
     assert (back["rows"], back["files"], back["to_migrate"]) == (here.report["rows"], 3, 0)
-    assert back["weaker"] == []
+    assert back["weaker"] == back["missing"] == []
     assert (tmp_path / "var/files/imports/x/part").read_bytes() == b"half of it"
     assert (tmp_path / "var/objects/cold/y").read_bytes() == bytes(range(256)) * 9000
+    assert not (tmp_path / "var/objects/cold/left").exists()
     # It works as the application's role, behind policies made anew for this database's name.
     without_scope = "0" if connection.vendor == "postgresql" else "4"
     assert seen == f"{here.hash} {without_scope}"
@@ -165,6 +177,27 @@ def test_what_is_damaged_or_locked_is_refused_before_anything_is_written(here, t
     assert "no backup" in refused(b"something else")
     assert "version 2" in refused(plain.replace(b'"version": 1', b'"version": 2'))
     target.drop()
+
+
+def test_objects_that_are_lost_are_named_and_those_left_out_unseen_are_found(
+    here, tmp_path, settings, capsys
+):
+    """No row without what it names: in the installation, or in the backup."""
+    objects = settings.STORAGES["objects"] | {"OPTIONS": {"location": str(tmp_path / "o")}}
+    settings.STORAGES = settings.STORAGES | {"objects": objects}
+    settings.BACKUP_KEY = ""
+    call_command("backup", "--to", str(tmp_path / "b"))
+    said = capsys.readouterr().out
+    assert "2 objects that rows name were not there: cold/y, payloads/" in said
+    call_command("verify_backup", str(tmp_path / "b"))
+    assert "2 objects that rows name were not there: cold/y" in capsys.readouterr().out
+    backup = next((tmp_path / "b").glob("*.tar"))
+    whole = backup.read_bytes()
+    backup.write_bytes(whole.replace(b'"missing": [\n  "cold/y"', b'"missing": [\n  "cold/x"'))
+    assert backup.read_bytes() != whole
+    with pytest.raises(SystemExit):
+        call_command("verify_backup", str(tmp_path / "b"))
+    assert "objects that are not in it: cold/y" in capsys.readouterr().err
 
 
 def as_settings(database: OwnDatabase) -> dict:

@@ -23,6 +23,7 @@ from stackmemory.backup.sealing import CHUNK, Opened
 from stackmemory.backup.sums import Found
 from stackmemory.backup.taking import back_up, keep_newest
 from stackmemory.lib import blobs, objects
+from stackmemory.lib.objects import folder
 from stackmemory.lib.tenancy import workspace_scope
 from stackmemory.lib.uuid7 import uuid7
 
@@ -70,7 +71,10 @@ class NoDatabase:
 
     def save(self, path):
         path.write_bytes(os.urandom(CHUNK + 1))
-        return Found([], {})
+        return Found([], {}, self.named())
+
+    def named(self):
+        return {"cold/2026/a.jsonl.gz": "", "cold/b": ""}
 
 
 def test_backups_in_a_bucket(bucket, monkeypatch):
@@ -109,6 +113,43 @@ def test_backups_in_a_bucket(bucket, monkeypatch):
     store.save("cold/b", ContentFile(b"another"))
     with pytest.raises(BadBackup, match="another cold/b"):
         files.must_not_differ(manifest["parts"])
+
+
+def test_objects_that_are_erased_while_a_backup_is_taken(settings, tmp_path, monkeypatch):
+    """One written anew, and one that came and went while the database was being saved."""
+    settings.STORAGES = settings.STORAGES | {
+        alias: folder(str(tmp_path / alias)) for alias in ("objects", "default")
+    }
+    settings.VAR_DIR = tmp_path / "var"
+    store, rows = storages["objects"], ["cold/1", "cold/lost"]
+    store.save("cold/1", ContentFile(b"1"))
+    saved = []
+
+    class Erasing(NoDatabase):
+        def save(self, path):
+            if not saved:
+                store.save("cold/2", ContentFile(b"2"))
+                rows[0] = "cold/2"
+            found = super().save(path)
+            if not saved:
+                store.delete("cold/1")
+                store.delete("cold/2")
+                store.save("cold/3", ContentFile(b"3"))
+                rows[0] = "cold/3"
+            saved.append(found.objects)
+            return found
+
+        def named(self):
+            return dict.fromkeys(rows, "")
+
+    monkeypatch.setattr("stackmemory.backup.taking.saved_engine", Erasing)
+    report = back_up(to=place(str(tmp_path / "kept")))
+    assert [sorted(names) for names in saved] == [["cold/2", "cold/lost"], ["cold/3", "cold/lost"]]
+    assert (report["missing"], report["files"]) == (["cold/lost"], 2)
+    where, name = find(str(tmp_path / "kept"))
+    with where.open(name) as stream:
+        manifest = container.check(stream, lambda part, source: container.drain(source))
+    assert (manifest["missing"], manifest["unnamed"]) == (["cold/lost"], ["cold/1"])
 
 
 @pytest.mark.django_db

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from argparse import ArgumentParser
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from stackmemory.backup.commands import add_options, key_of, refuse, tell, teller
 from stackmemory.backup.errors import BadBackup
 from stackmemory.backup.places import place
 from stackmemory.backup.taking import back_up, keep_newest
@@ -32,8 +31,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--without-files", action="store_true", help="the database alone")
         parser.add_argument("--list", action="store_true", help="show what is there, and end")
-        add_key(parser)
-        parser.add_argument("--json", action="store_true", help="the report as the last line")
+        add_options(parser)
 
     def handle(self, **options: Any) -> None:
         try:
@@ -50,45 +48,16 @@ class Command(BaseCommand):
                 to=to,
                 key=key_of(options),
                 with_files=not options["without_files"],
-                say=told(self, options),
+                say=teller(self, options),
             )
             keep = options["keep"]
             report["deleted"] = keep_newest(to, keep) if keep is not None else []
         except BadBackup as problem:
             refuse(self, problem, options)
-        if options["json"]:
-            self.stdout.write(json.dumps(report))
-            return
-        self.stdout.write(
+        said = (
             f"{report['place']}: {report['backup']}, {report['bytes']:,} bytes: {report['rows']:,}"
             f" rows in {report['tables']} tables and {report['files']:,} files, in"
             f" {report['seconds']} s{'' if report['encrypted'] else '; not encrypted'}."
         )
-        for name in report["deleted"]:
-            self.stdout.write(f"Deleted {name}")
-
-
-def add_key(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--key-file", type=Path, metavar="FILE", help="holds the key; else BACKUP_KEY"
-    )
-
-
-def key_of(options: dict[str, Any]) -> str:
-    path = options["key_file"]
-    try:
-        return str(path.read_text().strip() if path else settings.BACKUP_KEY)
-    except OSError as problem:
-        raise BadBackup(f"{path} cannot be read ({problem.strerror}).") from None
-
-
-def told(command: BaseCommand, options: dict[str, Any]) -> Any:
-    return (lambda line: None) if options["json"] else command.stderr.write
-
-
-def refuse(command: BaseCommand, problem: BadBackup, options: dict[str, Any]) -> NoReturn:
-    """Say one sentence and exit 2."""
-    command.stderr.write(str(problem))
-    if options["json"]:
-        command.stdout.write(json.dumps({"status": "error", "error": str(problem)}))
-    sys.exit(2)
+        deleted = [f"Deleted {name}" for name in report["deleted"]]
+        tell(self, report, options, "\n".join([said, *deleted]))

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from stackmemory.backup.commands import add_options, key_of, refuse, tell, teller
 from stackmemory.backup.errors import BadBackup
 from stackmemory.backup.places import find
 from stackmemory.backup.restoring import verify
 from stackmemory.lib.database_url import database_settings
-from stackmemory.management.commands.backup import add_key, key_of, refuse, told
 
 
 class Command(BaseCommand):
@@ -28,8 +27,7 @@ class Command(BaseCommand):
             help="as for restore; else the newest in BACKUP_TO",
         )
         parser.add_argument("--database", metavar="URL", help="an empty one to use instead")
-        add_key(parser)
-        parser.add_argument("--json", action="store_true", help="the report as the last line")
+        add_options(parser)
 
     def handle(self, **options: Any) -> None:
         try:
@@ -43,15 +41,13 @@ class Command(BaseCommand):
                 name=name,
                 key=key_of(options),
                 into=into,
-                say=told(self, options),
+                say=teller(self, options),
             )
         except BadBackup as problem:
             refuse(self, problem, options)
-        if options["json"]:
-            self.stdout.write(json.dumps(report))
-            return
-        self.stdout.write(
+        said = (
             f"{name} of {report['created_at']} can be put back: {report['rows']:,} rows in"
             f" {report['tables']} tables and {report['files']:,} files are as they were, tried in"
             f" {report['seconds']} s."
         )
+        tell(self, report, options, said)
