@@ -18,6 +18,8 @@ from frames.cold.errors import ColdLost
 from frames.models import ArchivedPeriod
 from stackmemory.lib import blobs
 from stackmemory.lib.blobs import STORAGE
+from stackmemory.lib.tenancy import system_scope
+from workspaces.models import Workspace
 
 PREFIX = "cold"
 # So much of what was read last is kept at hand by a process.
@@ -91,6 +93,24 @@ def found(period: ArchivedPeriod, container: Container, event: uuid.UUID) -> Row
         return container.find(event)
     except Broken as problem:
         raise lost(period, f"is damaged: {problem}") from problem
+
+
+def faults(workspace: Workspace) -> Iterator[dict[str, Any] | None]:
+    """For each object that counts, None, or what is wrong with it and how many events are in it."""
+    with system_scope():
+        rows = ArchivedPeriod.unscoped.filter(workspace=workspace, state__in=ArchivedPeriod.HOLDING)
+        periods = list(rows.order_by("project", "month", "part"))
+    for period in periods:
+        try:
+            read(period)
+        except ColdLost as problem:
+            with system_scope():
+                held = ArchivedPeriod.unscoped.filter(pk=period.pk, object=period.object)
+                if not held.filter(state__in=ArchivedPeriod.HOLDING).exists():
+                    continue  # erased from, or brought back meanwhile
+            yield {"object": period.object, "problem": problem.message, "events": period.events}
+        else:
+            yield None
 
 
 def delete(name: str) -> None:

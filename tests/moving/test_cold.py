@@ -240,7 +240,7 @@ def test_a_hold_or_a_pin_that_comes_while_the_object_is_written(frames, monkeypa
     assert table() == before
 
 
-def test_an_object_that_was_lost_or_damaged_is_named(frames, acme, objects):
+def test_an_object_that_was_lost_or_damaged_is_named(frames, acme, objects, capsys):
     move()
     period = ArchivedPeriod.unscoped.get(month=date(2026, 6, 1))
     whole = (objects / period.object).read_bytes()
@@ -259,8 +259,13 @@ def test_an_object_that_was_lost_or_damaged_is_named(frames, acme, objects):
             with pytest.raises(ColdLost, match="June 2026") as said:
                 ask()
             assert period.object in said.value.message
+        with pytest.raises(SystemExit):
+            call_command("verify_payloads")
+        assert period.object in capsys.readouterr().err
     (objects / period.object).write_bytes(whole)
     assert len(table()) == ALL
+    call_command("verify_payloads")
+    assert "2 objects of cold storage, 0 missing" in capsys.readouterr().out
 
 
 def test_retention_reaches_what_is_cold(frames, acme, objects, django_capture_on_commit_callbacks):
