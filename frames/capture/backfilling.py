@@ -28,6 +28,8 @@ from frames.tombstones import WasErased
 from workspaces.actor import Actor
 
 MOST_REPORTS = 2_000
+# After these the frames stand otherwise than before.
+MOVING = ("UserPromptSubmit", "Stop", "StopFailure", "SubagentStop", "SessionEnd")
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ class _Past:
             source_id=twins.told_id(hook, report.delivery), arrived_at=at,
         )  # fmt: skip
         self.waiting.append((number, event, frame))
-        if hook.name in ("UserPromptSubmit", "Stop", "SubagentStop", "SessionEnd"):
+        if hook.name in MOVING:
             self._flush()
             answer = self.answers[number]
             if answer is not None and answer.outcome == "created":
@@ -158,6 +160,8 @@ class _Past:
         call = hook.data.get("called_with")
         call = call if isinstance(call, dict) else {}
         told = str(call.get("description") or "").strip()
+        if not told and call.get("prompt"):
+            told = cc.prompt_name(str(call["prompt"]))
         inputs: dict[str, Any] = {"agent_type": hook.agent_type}
         for name in ("description", "prompt", "tool_use_id"):
             inputs[name] = str(call.get(name) or "")[:LONGEST_INPUT]
@@ -195,4 +199,5 @@ class _Past:
             if frame.closed_at is not None and frame.closed_at < at:
                 # An end that was told before was none: the turn went on.
                 reopen_frame(actor=self.actor, frame=frame)
-            close_frame(actor=self.actor, frame=frame, result=said, closed_at=at)
+            failed = {"error": hook.data.get("error")} if hook.name == "StopFailure" else None
+            close_frame(actor=self.actor, frame=frame, result=said, outputs=failed, closed_at=at)

@@ -23,9 +23,14 @@ from workspaces.actor import Actor
 
 # What ids made from a transcript's end with, so that they are told from a hook's delivery.
 TOLD = ".told"
-NAMELESS = ("SessionStart", "SessionEnd", "Stop", "SubagentStart", "SubagentStop", "PreCompact")
+NAMELESS = (
+    "SessionStart", "SessionEnd", "Stop", "StopFailure", "SubagentStart", "SubagentStop",
+    "PreCompact",
+)  # fmt: skip
 # What was said at an end was in the middle once something follows, and is the same event still.
 SAID = "AssistantMessage"
+# What somebody said while the work on an earlier prompt went on: a client may call it a prompt.
+QUEUED = "UserMessage"
 # A hook runs before what a transcript tells of it, or just after: a compaction takes a while.
 CLOSE = timedelta(minutes=5)
 LOOKED_AT = 50
@@ -49,6 +54,8 @@ class Heard:
         """The event by which a hook told what a transcript tells now."""
         if cc.event_type(hook) == "assistant_message":
             return self._said(hook, at)
+        if hook.name == QUEUED:
+            return self._asked(hook, at)
         # Apart from messages a frame has one of each at most.
         worded = hook.name == "UserPromptSubmit" and hook.prompt.startswith("~")
         if hook.name not in NAMELESS and not worded:
@@ -59,7 +66,7 @@ class Heard:
         if self.said is None:
             name = "SubagentStop" if hook.agent else "Stop"
             self.said = [
-                (event.pk, _words(_message(event)), event.occurred_at)
+                (event.pk, _words(_text(event, "message")), event.occurred_at)
                 for event in self._events("assistant_message", name)
             ]
         if not self.said:
@@ -71,6 +78,15 @@ class Heard:
             if told.endswith(words) or (ending and timedelta() <= when - at <= CLOSE):
                 return pk
         return None
+
+    def _asked(self, hook: Hook, at: datetime) -> Any:
+        asked = Event.objects.in_workspace(self.actor.workspace).filter(
+            session=self.frame.session_id, type="user_message", source_id__endswith=":asked",
+            occurred_at__range=(at - CLOSE, at + CLOSE),
+        )  # fmt: skip
+        words = _words(text_in(self.actor.workspace, hook.text("prompt")))
+        same = (e.pk for e in asked[:LOOKED_AT] if _words(_text(e, "prompt")) == words)
+        return next(same, None)
 
     def _events(self, kind: str, name: str) -> Iterator[Event]:
         """Those that hooks of this name told, in cold storage too."""
@@ -104,20 +120,22 @@ def by_transcript(actor: Actor, hook: Hook, at: datetime | None) -> bool:
     when = at or timezone.now()
     match hook.name:
         case "SessionStart":
-            return hook.text("source") in ("", "startup")
+            # A client that comes back starts again; the first start, and that of a copy, is one.
+            return hook.text("source") in ("", "startup") or any(_close(e, when) for e in told)
         case "SessionEnd":
             later = Event.objects.in_workspace(actor.workspace).filter(
                 session=told[0].session_id, occurred_at__gt=told[0].occurred_at
             )
             return not later.exists()
-        case "SubagentStart":
+        case "SubagentStart" | "StopFailure":
             return True
         case "PreCompact":
             return any(_close(event, when) for event in told)
     words = _words(text_in(actor.workspace, hook.text("last_assistant_message")))
     named = bool(hook.prompt or hook.agent)
     return any(
-        (not words or words.endswith(_words(_message(event)))) and (named or _close(event, when))
+        (not words or words.endswith(_words(_text(event, "message"))))
+        and (named or _close(event, when))
         for event in told
     )
 
@@ -135,9 +153,9 @@ def _close(event: Event, when: datetime) -> bool:
     return abs(event.occurred_at - when) <= CLOSE
 
 
-def _message(event: Event) -> str:
+def _text(event: Event, name: str) -> str:
     data = event.data_at_hand
-    return str(data.get("message") or "") if isinstance(data, Mapping) else ""
+    return str(data.get(name) or "") if isinstance(data, Mapping) else ""
 
 
 def _words(text: str) -> str:

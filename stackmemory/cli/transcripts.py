@@ -1,20 +1,22 @@
 """Claude Code's transcripts, as what its hooks would have said: a mapping and nothing else.
 
 A session is one file of JSON lines; what its subagents did stands in files of their own, or in
-older versions among the rest (`isSidechain`). Lines of kinds nobody knows are passed over.
+older versions among the rest (`isSidechain`). Lines of kinds nobody knows are passed over, and so
+are those that a session copied from the one it was resumed or branched from.
 """
 
 from __future__ import annotations
 
 import heapq
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from stackmemory.cli.lines import content_of, fitting, key_of, lines, origin_of, time_of, uuid_of
 from stackmemory.cli.place import repository
-from stackmemory.cli.turns import Asked, Report, Turn, content_of, hook_of, lines, time_of, uuid_of
+from stackmemory.cli.turns import Asked, Report, Turn, hook_of, queued_text
 
 AGENT_TOOLS = ("Agent", "Task")
 
@@ -28,6 +30,8 @@ class Session:
     cwd: str = ""
     branch: str = ""
     title: str = ""
+    # The first words that were asked.
+    words: str = ""
     first: str = ""
     last: str = ""
     prompts: int = 0
@@ -35,6 +39,9 @@ class Session:
     # agent → (the prompt it worked for, what it was called with)
     calls: dict[str, tuple[str, dict[str, Any]]] = field(default_factory=dict)
     bytes: int = 0
+    # The session that lines name → their keys; and which of them another session has.
+    keys: dict[str, set[int]] = field(default_factory=dict, repr=False)
+    copied: frozenset[int] = field(default=frozenset(), repr=False)
 
     @property
     def project(self) -> str:
@@ -51,51 +58,113 @@ class Session:
         return parts[-1] if parts else ""
 
 
-def find(projects: Path) -> Iterator[Session]:
-    """Every session under Claude Code's folder of projects in which something was said."""
+def find(
+    projects: Path, *, unread: list[Path] | None = None, sent: Sequence[str] = ()
+) -> list[Session]:
+    """Every session under Claude Code's folder of projects in which something was said, the oldest
+    first. Files that cannot be read are put into `unread`. What files have in common is of that
+    which was `sent` first."""
+    unread = [] if unread is None else unread
+    turns = {path: number for number, path in enumerate(sent)}
+    found: list[Session] = []
+    seen: set[Path] = set()
     for folder in sorted(projects.iterdir()) if projects.is_dir() else ():
-        if not folder.is_dir():
+        try:
+            paths = sorted(folder.glob("*.jsonl")) if folder.is_dir() else []
+        except OSError:
+            unread.append(folder)
             continue
-        beside = _agents_beside(folder)
-        for path in sorted(folder.glob("*.jsonl")):
-            if not path.name.startswith("agent-") and (session := look(path, beside)) is not None:
-                yield session
+        beside = _agents_beside(paths, unread)
+        for path in paths:
+            # The same file may be reached by two ways.
+            if path.name.startswith("agent-") or (place := path.resolve()) in seen:
+                continue
+            seen.add(place)
+            try:
+                session = look(path, beside) if is_file(path) else None
+            except OSError:
+                unread.append(path)
+                continue
+            if session is not None:
+                found.append(session)
+    found.sort(key=lambda session: (session.first, session.last, str(session.path)))
+    _once(sorted(found, key=lambda session: turns.get(str(session.path), len(turns))))
+    kept = [each for each in found if each.first and (each.prompts or each.agents)]
+    return sorted(kept, key=lambda session: session.first)
+
+
+def is_file(path: Path) -> bool:
+    """Whether it can be read without waiting for a writer. Raises OSError for a link to nothing."""
+    path.stat()
+    return path.is_file()
+
+
+def _once(sessions: list[Session]) -> None:
+    """A line that several sessions have is of the one that it names, else of the first."""
+    owner: dict[int, int] = {}
+    for own in (True, False):
+        for number, session in enumerate(sessions):
+            for named, keys in session.keys.items():
+                if (named == session.id) is own:
+                    for key in keys:
+                        owner.setdefault(key, number)
+    for number, session in enumerate(sessions):
+        copied = {key for keys in session.keys.values() for key in keys if owner[key] != number}
+        session.keys.clear()
+        if copied:
+            session.copied = frozenset(copied)
+            _read(session)
 
 
 def look(path: Path, beside: dict[str, list[Path]]) -> Session | None:
-    """Read through a session once; None where nobody said anything in it."""
+    """Read through a session once; None where nobody said anything in it. Raises OSError."""
     session = Session(path)
-    calls: dict[str, tuple[str, dict[str, Any]]] = {}
-    asked = Asked()
-    for entry in lines(path):
-        _title(session, entry)
-        if entry.get("type") not in ("user", "assistant") or not time_of(entry):
-            continue
-        session.id = session.id or str(entry.get("sessionId") or path.stem)
-        session.cwd = session.cwd or str(entry.get("cwd") or "")
-        session.branch = session.branch or str(entry.get("gitBranch") or "")
-        session.first = session.first or time_of(entry)
-        session.last = max(session.last, time_of(entry))
-        asked.hear(entry)
-        _agents(session, entry, asked.prompt, calls)
-    session.prompts = asked.number
+    _read(session)
     session.bytes = path.stat().st_size
     own = sorted((path.parent / path.stem / "subagents").glob("agent-*.jsonl"))
     for agent_file in (*own, *beside.get(session.id, ())):
         _agent_file(session, agent_file)
-    return session if session.id and (asked.number or session.agents) else None
+    return session if session.id and (session.prompts or session.agents) else None
+
+
+def _read(session: Session) -> None:
+    """What its main file tells, apart from lines that are copies."""
+    session.first = session.last = session.words = ""
+    session.calls.clear()
+    session.agents = {agent: file for agent, file in session.agents.items() if file is not None}
+    calls: dict[str, tuple[str, dict[str, Any]]] = {}
+    asked = Asked()
+    for entry in lines(session.path, session.copied):
+        _title(session, entry)
+        if entry.get("type") not in ("user", "assistant") or not time_of(entry):
+            continue
+        named = str(entry.get("sessionId") or session.path.stem)
+        if not session.id or named == session.path.stem:
+            session.id = named
+        if (key := key_of(entry)) is not None:
+            named = str(origin_of(entry).get("sessionId") or named)
+            session.keys.setdefault(named, set()).add(key)
+        session.cwd = session.cwd or str(entry.get("cwd") or "")
+        session.branch = session.branch or str(entry.get("gitBranch") or "")
+        session.first = session.first or time_of(entry)
+        session.last = max(session.last, time_of(entry))
+        if (begun := asked.hear(entry)) and not session.words:
+            session.words = begun[1][:200]
+        _agents(session, entry, asked.prompt, calls)
+    session.prompts = asked.number
 
 
 def reports(session: Session) -> Iterator[Report]:
     """What happened in a session, in the order of time."""
-    started = {"source": "startup", **({"session_title": session.title} if session.title else {})}
+    source = "resume" if session.copied else "startup"
+    started = {"source": source, **({"session_title": session.title} if session.title else {})}
     yield Report(
         session.first, "start", hook_of(session.id, session.cwd, "SessionStart", **started)
     )
     ways: list[Iterable[Report]] = [_main(session)]
     for agent, file in session.agents.items():
         if file is not None:
-            ways.append(_agent(session, agent, lines(file)))
+            ways.append(_agent(session, agent, lines(file, session.copied)))
     yield from heapq.merge(*ways, key=lambda report: report.at)
 
 
@@ -111,7 +180,7 @@ def _main(session: Session) -> Iterator[Report]:
     asked, turn = Asked(), Turn(session.id, session.cwd)
     chains: dict[str, str] = {}
     sides: dict[str, Turn] = {}
-    for entry in lines(session.path):
+    for entry in lines(session.path, session.copied):
         if not time_of(entry):
             continue
         if entry.get("isSidechain"):
@@ -127,11 +196,16 @@ def _main(session: Session) -> Iterator[Report]:
             yield from turn.end()
             first, text = begun
             turn = Turn(session.id, session.cwd, asked.prompt)
-            yield Report(time_of(first), uuid_of(first), turn.hook("UserPromptSubmit", prompt=text))
+            yield Report(
+                time_of(first), uuid_of(first), turn.hook("UserPromptSubmit", prompt=fitting(text))
+            )
         if entry.get("subtype") == "compact_boundary":
             told = entry.get("compactMetadata")
             trigger = told.get("trigger") if isinstance(told, dict) else None
             hook = turn.hook("PreCompact", trigger=trigger or "auto")
+            yield Report(time_of(entry), uuid_of(entry), hook)
+        if words := queued_text(entry):
+            hook = turn.hook("UserMessage", prompt=fitting(words))
             yield Report(time_of(entry), uuid_of(entry), hook)
         yield from turn.hear(entry)
     yield from turn.end()
@@ -194,16 +268,24 @@ def _chain(entry: dict[str, Any], chains: dict[str, str]) -> str:
     return agent
 
 
-def _agents_beside(folder: Path) -> dict[str, list[Path]]:
+def _agents_beside(paths: Iterable[Path], unread: list[Path]) -> dict[str, list[Path]]:
     """Older versions keep subagents' files beside the sessions: session → those of its agents."""
     found: dict[str, list[Path]] = {}
-    for path in sorted(folder.glob("agent-*.jsonl")):
-        first = next((entry for entry in lines(path) if entry.get("sessionId")), {})
-        found.setdefault(str(first.get("sessionId")), []).append(path)
+    for path in paths:
+        if path.name.startswith("agent-"):
+            try:
+                entries = lines(path) if is_file(path) else ()
+                first = next((entry for entry in entries if entry.get("sessionId")), {})
+            except OSError:
+                unread.append(path)
+                continue
+            found.setdefault(str(first.get("sessionId")), []).append(path)
     return found
 
 
 def _agent_file(session: Session, path: Path) -> None:
+    if not is_file(path):
+        return
     first = next((e for e in lines(path) if e.get("sessionId") and time_of(e)), None)
     if first is None or first.get("sessionId") != session.id:
         return
@@ -217,7 +299,7 @@ def _agent_file(session: Session, path: Path) -> None:
 def _prompt_at(session: Session, at: str) -> str:
     """The prompt that was being worked on then."""
     asked, prompt = Asked(), ""
-    for entry in lines(session.path):
+    for entry in lines(session.path, session.copied):
         if time_of(entry) and time_of(entry) > at:
             break
         asked.hear(entry)

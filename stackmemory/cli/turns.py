@@ -7,9 +7,9 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
+
+from stackmemory.cli.lines import content_of, fitting, plain, time_of, uuid_of
 
 # What the client itself puts into the user's mouth, and is no prompt.
 NOT_ASKED = re.compile(
@@ -18,7 +18,9 @@ NOT_ASKED = re.compile(
 )
 COMMAND = re.compile(r"<command-name>\s*(/?[^<]*?)\s*</command-name>", re.S)
 ARGUMENTS = re.compile(r"<command-args>(.*?)</command-args>", re.S)
-LONGEST = 4 * 1024 * 1024
+# What the client writes where the model said nothing.
+SYNTHETIC, UNSAID = "<synthetic>", "No response requested."
+IMAGE = "[Image]"
 
 
 @dataclass
@@ -83,15 +85,31 @@ def prompt_text(entry: dict[str, Any]) -> str | None:
         if any(block.get("type") == "tool_result" for block in content):
             return None
         text = "\n".join(str(b.get("text") or "") for b in content if b.get("type") == "text")
+        if not text.strip() and any(block.get("type") == "image" for block in content):
+            text = IMAGE
     return text if text.strip() and not NOT_ASKED.match(text) else None
 
 
-def content_of(entry: dict[str, Any]) -> str | list[dict[str, Any]]:
-    message = entry.get("message")
-    content = message.get("content") if isinstance(message, dict) else None
-    if isinstance(content, str):
-        return content
-    return [b for b in content if isinstance(b, dict)] if isinstance(content, list) else []
+def queued_text(entry: dict[str, Any]) -> str:
+    """What a person said while the work on an earlier prompt went on."""
+    told = entry.get("attachment") if entry.get("type") == "attachment" else None
+    if not isinstance(told, dict) or told.get("type") != "queued_command":
+        return ""
+    words = told.get("prompt")
+    if told.get("commandMode", "prompt") != "prompt" or not isinstance(words, str):
+        return ""
+    return "" if not words.strip() or NOT_ASKED.match(words) else words
+
+
+@dataclass
+class Said:
+    """`message` is the model's answer that it is part of, `failed` whether the client said it."""
+
+    at: str
+    delivery: str
+    text: str
+    message: str
+    failed: bool
 
 
 class Turn:
@@ -107,7 +125,7 @@ class Turn:
     ) -> None:
         self.session_id, self.cwd = session_id, cwd
         self.prompt, self.agent, self.call = prompt, agent, call or {}
-        self.said: tuple[str, str, str] | None = None
+        self.said: Said | None = None
         self.tools: dict[str, str] = {}
 
     def hook(self, name: str, **fields: Any) -> dict[str, Any]:
@@ -122,6 +140,9 @@ class Turn:
     def begin(self, entry: dict[str, Any]) -> Report:
         wanted = ("description", "prompt", "tool_use_id")
         call = {name: self.call[name] for name in wanted if isinstance(self.call.get(name), str)}
+        if "prompt" not in call and (words := prompt_text(entry)):
+            call["prompt"] = words
+        call = {name: fitting(told) for name, told in call.items()}
         hook = self.hook("SubagentStart", called_with=call)
         return Report(time_of(entry), f"{uuid_of(entry)}.begin", hook)
 
@@ -139,42 +160,52 @@ class Turn:
                 yield self._result(entry, block, alone=len(results) == 1)
 
     def end(self) -> Iterator[Report]:
-        if self.said is not None:
-            at, delivery, text = self.said
+        said, self.said = self.said, None
+        if said is None:
+            return
+        if said.failed and not self.agent:
+            hook = self.hook("StopFailure", error=said.text)
+        else:
             name = "SubagentStop" if self.agent else "Stop"
-            yield Report(at, delivery, self.hook(name, last_assistant_message=text))
-            self.said = None
+            hook = self.hook(name, last_assistant_message=said.text)
+        yield Report(said.at, said.delivery, hook)
 
     def _assistant(
         self, entry: dict[str, Any], number: int, block: dict[str, Any]
     ) -> Iterator[Report]:
         at, text = time_of(entry), str(block.get("text") or "")
         if block.get("type") == "text" and text.strip():
-            yield from self._flush()
-            self.said = (at, f"{uuid_of(entry)}.{number}", text)
+            told = entry.get("message")
+            message = told if isinstance(told, dict) else {}
+            if message.get("model") == SYNTHETIC and text.strip() == UNSAID:
+                return
+            name, before = str(message.get("id") or ""), self.said
+            # Written down while it was being said: the later line has all of it.
+            grown = before and name and before.message == name and text.startswith(before.text)
+            if not grown:
+                yield from self._flush()
+            failed = entry.get("isApiErrorMessage") is True
+            self.said = Said(at, f"{uuid_of(entry)}.{number}", fitting(text), name, failed)
         elif block.get("type") == "tool_use" and block.get("id"):
             yield from self._flush()
             self.tools[str(block["id"])] = str(block.get("name") or "")
             hook = self.hook(
-                "PreToolUse", tool_name=block.get("name"), tool_input=block.get("input"),
-                tool_use_id=block["id"],
+                "PreToolUse", tool_name=block.get("name"), tool_use_id=block["id"],
+                tool_input=fitting(block.get("input")),
             )  # fmt: skip
             yield Report(at, plain(str(block["id"])), hook)
 
     def _flush(self) -> Iterator[Report]:
         """Something followed what was said, so that was not the last."""
-        if self.said is not None:
-            at, delivery, text = self.said
-            yield Report(at, delivery, self.hook("AssistantMessage", last_assistant_message=text))
-            self.said = None
+        said, self.said = self.said, None
+        if said is not None:
+            hook = self.hook("AssistantMessage", last_assistant_message=said.text)
+            yield Report(said.at, said.delivery, hook)
 
     def _result(self, entry: dict[str, Any], block: dict[str, Any], *, alone: bool) -> Report:
         name = str(block.get("tool_use_id") or uuid_of(entry))
         answer = entry.get("toolUseResult") if alone else None
-        answer = block.get("content") if answer is None else answer
-        size = len(json.dumps(answer))
-        if size > LONGEST:
-            answer = {"left_out": f"{size} bytes, too large to send"}
+        answer = fitting(block.get("content") if answer is None else answer)
         told: dict[str, Any] = {"tool_name": self.tools.get(name, ""), "tool_use_id": name}
         if block.get("is_error"):
             hook = self.hook("PostToolUseFailure", **told, error=answer)
@@ -185,37 +216,3 @@ class Turn:
 
 def hook_of(session_id: str, cwd: str, name: str, **fields: Any) -> dict[str, Any]:
     return {"hook_event_name": name, "session_id": session_id, "cwd": cwd, **fields}
-
-
-def uuid_of(entry: dict[str, Any]) -> str:
-    return plain(str(entry.get("uuid") or json.dumps(entry, sort_keys=True, default=str)))
-
-
-def plain(told: str) -> str:
-    """An id that fits everywhere: itself, or its hash."""
-    if re.fullmatch(r"[!-9;-~]{1,60}", told):
-        return told
-    return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-
-
-def lines(path: Path) -> Iterator[dict[str, Any]]:
-    """Each line that is an object; one that is cut off, as after a crash, is none."""
-    with path.open("rb") as file:
-        for line in file:
-            try:
-                value = json.loads(line.decode("utf-8", "replace"), parse_constant=str)
-            except (ValueError, RecursionError):
-                continue
-            if isinstance(value, dict):
-                yield value
-
-
-def time_of(entry: dict[str, Any]) -> str:
-    """When an entry was written, in UTC and comparable as text; "" if that is no time."""
-    try:
-        at = datetime.fromisoformat(str(entry.get("timestamp")))
-    except ValueError:
-        return ""
-    if at.tzinfo is None or not 2000 <= at.year < 2100:
-        return ""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds")

@@ -56,8 +56,11 @@ class Transcript:
         result = {} if error else {"toolUseResult": answer}
         self._user([block | ({"is_error": True, "content": answer} if error else {})], **result)
 
-    def _assistant(self, block: dict[str, Any]) -> None:
-        self.line("assistant", message={"role": "assistant", "content": [block]})
+    def _assistant(
+        self, block: dict[str, Any], *, id: str = "", model: str = "claude", **fields: Any
+    ) -> None:
+        said = {"id": id, "model": model, "role": "assistant", "content": [block]}
+        self.line("assistant", message=said, **fields)
 
 
 def newer(projects: Path, cwd: str) -> Transcript:

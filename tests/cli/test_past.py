@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -256,7 +257,79 @@ def test_odd_lines_harm_nobody(acme, agent, carrier, home, monkeypatch):
     found = told(carrier, agent, folder)
     assert found.rejected == 1, "the one that is nested too deeply"
     large = Event.objects.in_workspace(acme).get(type="tool_result", tool="Read")
-    assert "too large to send" in large.payload
+    assert "too large to send" in large.text
+
+
+def test_what_is_too_long_is_cut_and_nothing_else_is_lost(acme, agent, carrier, home):
+    folder = home / ".claude" / "projects"
+    one = Transcript(folder / "-x" / "s.jsonl", "s", "/x")
+    one.path.write_bytes(b"\xef\xbb\xbf")
+    one.asks("p" * 9_000_000, "p1")
+    one.calls("toolu_1", "Write", "ok", file_path="a", content="z" * 9_000_000)
+    one._assistant({"type": "text", "text": "without a time"}, timestamp=None)
+    one._assistant({"type": "text", "text": "Hel"}, id="msg_1")
+    one._assistant({"type": "text", "text": "Hello."}, id="msg_1")
+    one.asks([{"type": "image", "source": {"data": "AAAA"}}], "p2")
+    one.line("attachment", attachment={"type": "queued_command", "prompt": "No, in euros"})
+    one.says("Nice picture.")
+    one.asks("Again", "p3")
+    one._assistant({"type": "text", "text": "API Error: 529"}, isApiErrorMessage=True)
+    one.asks("And again", "p4")
+    one._assistant({"type": "text", "text": "No response requested."}, model="<synthetic>")
+    assert told(carrier, agent, folder).rejected == 0
+    assert [(row[2][:9], row[4]) for row in tree(acme, "s")][1:] == [
+        ("p" * 9, [
+            "user_message", "tool_call Write", "tool_result Write", "assistant_message",
+            "assistant_message"]),
+        ("[Image]", ["user_message", "user_message", "assistant_message"]),
+        ("Again", ["user_message", "error"]),
+        ("And again", ["user_message"]),
+    ]  # fmt: skip
+    said = Event.objects.in_workspace(acme).filter(type="assistant_message").order_by("seq")
+    assert {event.data["message"] for event in said} == {
+        "without a time", "Hello.", "Nice picture.",
+    }  # fmt: skip
+
+
+def test_what_a_resumed_session_copied_is_of_the_first_alone(acme, agent, carrier, home):
+    """Copied under a new id, under the old one, and with new ids that name the old."""
+    folder = home / ".claude" / "projects" / "-x"
+    first = Transcript(folder / "s1.jsonl", "s1", "/x")
+    first.asks("Begin", "p1")
+    first.calls("toolu_1", "Bash", {"stdout": "1"}, command="ls")
+    first.says("Begun.")
+    copies = [json.loads(line) for line in first.path.read_text().splitlines()]
+    for name, change in (
+        ("s2", lambda line: line | {"sessionId": "s2"}),
+        ("s3", lambda line: line),
+        ("s4", lambda line: line | {"sessionId": "s4", "uuid": "new-" + line["uuid"],
+            "forkedFrom": {"sessionId": "s1", "messageUuid": line["uuid"]}}),
+    ):  # fmt: skip
+        later = Transcript(folder / f"{name}.jsonl", name, "/x", BEGAN + timedelta(days=1))
+        for line in copies:
+            later.raw(json.dumps(change(line)))
+        later.asks(f"Go on in {name}", "p-" + name)
+        later.says("Gone on.")
+    told(carrier, agent, folder.parent)
+    names = ["Begin", "Go on in s2", "Go on in s3", "Go on in s4"]
+    for session, name in zip(("s1", "s2", "s3", "s4"), names, strict=True):
+        assert [row[2] for row in tree(acme, session)][1:] == [name], session
+    # The first goes on after the others: what they have in common stays with it.
+    first.at = BEGAN + timedelta(days=3)
+    first.asks("Go on in s1", "p9")
+    again = told(carrier, agent, folder.parent)
+    assert (again.sessions, again.created, again.unchanged) == (1, 2, 3)
+
+
+def test_files_that_are_none_are_passed_over(home, projects, capsys):
+    (projects / "-x").mkdir()
+    (projects / "-x" / "gone.jsonl").symlink_to("/nowhere/x.jsonl")
+    (projects / "-x" / "folder.jsonl").mkdir()
+    os.mkfifo(projects / "-x" / "pipe.jsonl")
+    (projects / "-linked").symlink_to(projects / "-home-dev-shop")
+    found = past.Told()
+    assert len(past.wanted(projects, folder=None, since=None, told=found)) == 3
+    assert (found.unread, "gone.jsonl cannot be read" in capsys.readouterr().err) == (1, True)
 
 
 def test_which_sessions_are_chosen(home, projects):
@@ -282,11 +355,19 @@ def test_a_dry_run_needs_no_server_and_says_what_would_be_sent(
     monkeypatch.setattr(main, "Server", make)
     push = ["push", "--claude-code"]
     assert main.main([*push, "--dry-run"]) == 0
-    assert "Would send 3 sessions with 6 prompts and 1 subagents" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "Would send 3 sessions with 6 prompts and 1 subagents" in said
+    assert "Rounding in the till" in said, "each session is named"
     assert carrier.asked == []
     assert main.main([*push, "--to", URL, "--key", agent.text, "--json"]) == 0
     report = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert (report["status"], report["created"]) == ("done", report["reports"])
-    for wrong in (["--since", "soon"], ["--project", "/nowhere"], ["x.db"], ["--keep-project-ids"]):
+    for wrong in (
+        ["--since", "soon"],
+        ["--since", "0001-01-01"],
+        ["--project", "/nowhere"],
+        ["x.db"],
+        ["--keep-project-ids"],
+    ):
         assert main.main([*push, *wrong]) == 2
     assert main.main(["push", "--since", "2026-01-01"]) == 2
