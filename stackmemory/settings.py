@@ -286,16 +286,16 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 # Uploaded stores wait here until their import has run.
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", default=str(VAR_DIR / "files")))
 OBJECTS_S3_BUCKET = env.str("OBJECTS_S3_BUCKET", default="")
+OBJECTS_S3 = {
+    "endpoint": env.str("OBJECTS_S3_ENDPOINT", default=""),
+    "region": env.str("OBJECTS_S3_REGION", default=""),
+    "key": env.str("OBJECTS_S3_KEY", default=""),
+    "secret": env.str("OBJECTS_S3_SECRET", default=""),
+}
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     # What is kept for long and seldom read.
-    "objects": objects.bucket(
-        OBJECTS_S3_BUCKET,
-        endpoint=env.str("OBJECTS_S3_ENDPOINT", default=""),
-        region=env.str("OBJECTS_S3_REGION", default=""),
-        key=env.str("OBJECTS_S3_KEY", default=""),
-        secret=env.str("OBJECTS_S3_SECRET", default=""),
-    )
+    "objects": objects.bucket(OBJECTS_S3_BUCKET, **OBJECTS_S3)
     if OBJECTS_S3_BUCKET
     else objects.folder(env.str("OBJECTS_ROOT", default=str(VAR_DIR / "objects"))),
     "staticfiles": {

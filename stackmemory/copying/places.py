@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from django.conf import settings
 from django.db import DatabaseError, connections
@@ -21,7 +21,6 @@ from stackmemory.lib.database_url import database_settings
 from stackmemory.lib.tenancy import as_owner
 
 SOURCE, TARGET = "copy_from", "copy_to"
-PROGRESS = "stackmemory_copy"
 
 
 @contextmanager
@@ -48,7 +47,8 @@ def place(url: str) -> str:
     """Where a database is, without who opens it: what tells two apart and may be shown."""
     parts = urlsplit(url)
     if parts.scheme.startswith("sqlite"):
-        return f"sqlite:{os.path.realpath(parts.path)}"
+        # `sqlite:///file` is one of the folder where the command is given, as Django reads it.
+        return f"sqlite:{os.path.realpath(unquote(parts.path[1:]))}"
     return f"{parts.hostname}:{parts.port or 5432}{parts.path}"
 
 

@@ -1,10 +1,9 @@
-"""Copying an installation: table after table, in batches that each commit with their progress."""
+"""Copying an installation: table after table, in batches that each commit with their progress; files."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from django.core.management.color import no_style
@@ -13,9 +12,8 @@ from django.utils import timezone
 
 from frames import partitions
 from frames.models import Event
-from stackmemory.copying.errors import CannotCopy
+from stackmemory.copying import files
 from stackmemory.copying.places import (
-    PROGRESS,
     SOURCE,
     TARGET,
     check_empty,
@@ -24,40 +22,40 @@ from stackmemory.copying.places import (
     place,
     prepare_target,
 )
+from stackmemory.copying.progress import Marks
+from stackmemory.copying.stores import Given
 from stackmemory.copying.tables import SEEDED, Table, digest, tables
 from stackmemory.lib.uuid7 import time_of
 
-# (what is being done, rows so far, rows in all)
-Progress = Callable[[str, int, int], None]
-
-
-@dataclass
-class Mark:
-    """How far a table is: the last key copied, and whether all of it is there."""
-
-    last: str | None = None
-    rows: int = 0
-    done: bool = False
+# (what is being done, how much so far, how much in all, of what: rows or bytes)
+Progress = Callable[[str, int, int, str], None]
+NO_FILES_SAID = Given()
 
 
 def copy_database(
-    *, source: str, target: str, on_progress: Progress | None = None
+    *,
+    source: str,
+    target: str,
+    given: Given = NO_FILES_SAID,
+    on_progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Copy every row of one installation's database into another, empty one; return the report.
+    """Copy one installation into another, empty one: every row, and every file that a row names.
 
     Both stay open for whoever uses them, but what is written to the source meanwhile may be lost:
     make it read-only first. Killed at any moment, the same call goes on where it stopped. At the
-    end every table of both is read and compared. Raises CannotCopy.
+    end every table of both is read and compared, as each file was. Raises CannotCopy.
     """
     began = timezone.now()
     with opened(source, target):
         check_source()
+        found = files.looked_for(given, source, target)
         prepare_target(target)
-        copying = _Copying(tables(), place(source), on_progress)
+        copying = _Copying(tables(), place(source), found, on_progress)
         copying.begin()
         for table in copying.tables:
             copying.copy(table)
         _set_sequences(copying.tables)
+        copying.copy_files()
         report = copying.compare()
         if report["status"] == "done":
             copying.end()
@@ -65,38 +63,29 @@ def copy_database(
 
 
 class _Copying:
-    def __init__(self, found: list[Table], source: str, on_progress: Progress | None) -> None:
+    def __init__(
+        self, found: list[Table], source: str, beside: files.Files, on_progress: Progress | None
+    ) -> None:
         self.tables, self.source, self.on_progress = found, source, on_progress
+        self.files = beside
         self.target = connections[TARGET]
-        self.marks: dict[str, Mark] = {}
+        self.marks = Marks(self.target)
         self.total = sum(table.model._base_manager.using(SOURCE).count() for table in found)
         self.done = 0
 
     def begin(self) -> None:
         """Take up a copy that was broken off, or begin one in an empty target."""
-        with self._cursor() as cursor:
-            if PROGRESS in self.target.introspection.table_names(cursor):
-                cursor.execute(f"SELECT name, last, rows, done FROM {PROGRESS}")
-                self.marks = {name: Mark(last, n, bool(done)) for name, last, n, done in cursor}
-                begun = self.marks.pop("", Mark()).last
-                if begun != self.source:
-                    raise CannotCopy(
-                        f"The target holds half a copy of {begun}; give an empty database."
-                    )
-                return
+        if self.marks.take_up(self.source):
+            return
         check_empty(self.tables)
         with transaction.atomic(using=TARGET), self._cursor() as cursor:
             for table in reversed(self.tables):
                 if table.label in SEEDED:
                     cursor.execute(f"DELETE FROM {self.target.ops.quote_name(table.name)}")
-            cursor.execute(
-                f"CREATE TABLE {PROGRESS} (name varchar(100) PRIMARY KEY, last text,"
-                " rows bigint, done boolean)"
-            )
-            self._save("", Mark(self.source))
+            self.marks.begin(self.source)
 
     def copy(self, table: Table) -> None:
-        mark = self.marks.setdefault(table.label, Mark())
+        mark = self.marks.of(table.label)
         self.done += mark.rows
         if mark.done:
             return
@@ -108,13 +97,24 @@ class _Copying:
             with transaction.atomic(using=TARGET):
                 self._insert(table, rows)
                 mark.last, mark.rows = str(table.key(rows[-1])), mark.rows + len(rows)
-                self._save(table.label, mark)
+                self.marks.save(table.label)
             self._tick(f"copying {table.label}", len(rows))
         with transaction.atomic(using=TARGET):
             if table.own:
                 self._point(table)
             mark.done = True
-            self._save(table.label, mark)
+            self.marks.save(table.label)
+
+    def copy_files(self) -> None:
+        done = 0
+
+        def tick(doing: str, octets: int) -> None:
+            nonlocal done
+            done += octets
+            if self.on_progress is not None:
+                self.on_progress(doing, done, max(done, self.files.octets), "bytes")
+
+        files.copy(self.files, self.marks, tick)
 
     def compare(self) -> dict[str, Any]:
         """Read both sides of every table: how many rows, and whether they are the same ones."""
@@ -134,15 +134,17 @@ class _Copying:
                     told[table.label]["target"] = found[1]
         differing = [label for label, table in told.items() if not table["same"]]
         return {
-            "status": "differs" if differing else "done",
+            "status": "differs" if differing else "lost" if self.files.faults else "done",
             "rows": sum(table["rows"] for table in told.values()),
             "tables": told,
             "differing": differing,
+            "files": self.files.report(),
+            "faults": self.files.faults,
         }
 
     def end(self) -> None:
+        self.marks.end()
         with self._cursor() as cursor:
-            cursor.execute(f"DROP TABLE {PROGRESS}")
             cursor.execute("ANALYZE")
 
     def _batches(
@@ -187,15 +189,6 @@ class _Copying:
     def _id(self, table: Table, value: Any) -> Any:
         return None if value is None else table.pk.get_db_prep_value(value, self.target)
 
-    def _save(self, name: str, mark: Mark) -> None:
-        with self._cursor() as cursor:
-            cursor.execute(
-                f"INSERT INTO {PROGRESS} (name, last, rows, done) VALUES (%s, %s, %s, %s)"
-                " ON CONFLICT (name) DO UPDATE SET last = excluded.last, rows = excluded.rows,"
-                " done = excluded.done",
-                [name, mark.last, mark.rows, mark.done],
-            )
-
     @contextmanager
     def _cursor(self) -> Iterator[Any]:
         with self.target.cursor() as cursor:
@@ -204,7 +197,7 @@ class _Copying:
     def _tick(self, doing: str, rows: int) -> None:
         self.done += rows
         if self.on_progress is not None:
-            self.on_progress(doing, self.done, self.total)
+            self.on_progress(doing, self.done, self.total, "rows")
 
 
 def _set_sequences(found: list[Table]) -> None:

@@ -1,0 +1,162 @@
+"""The files of an installation: looked for before anything is written, copied, and each compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from stackmemory.copying.errors import CannotCopy
+from stackmemory.copying.named import KINDS, File, Kind
+from stackmemory.copying.one_file import Outcome, take
+from stackmemory.copying.places import SOURCE
+from stackmemory.copying.progress import Marks
+from stackmemory.copying.stores import MEDIA, OBJECTS, OWN, Given, Store, stores
+
+# So many at once, that a bucket far away is not waited for file by file; and so many a mark.
+THREADS, BATCH = 8, 64
+SAID = {"from": "source", "to": "target"}
+PLACES = {
+    OBJECTS: f"PLACE: a folder, s3://BUCKET, or {OWN} for this environment’s",
+    MEDIA: "FOLDER",
+}
+
+
+@dataclass
+class Side:
+    """Where the files of one store come from and go to, and how many are there."""
+
+    source: Store | None
+    target: Store | None
+    files: int = 0
+    octets: int = 0
+    copied: int = 0
+
+    def told(self) -> dict[str, Any]:
+        return {
+            "from": self.source.said if self.source else None,
+            "to": self.target.said if self.target else None,
+            "files": self.files, "bytes": self.octets, "copied": self.copied,
+        }  # fmt: skip
+
+
+@dataclass
+class Files:
+    """What is to be copied, and what came of it."""
+
+    sides: dict[str, Side]
+    # How many files the rows name; of a place that is not known, how many rows.
+    named: dict[str, int] = field(default_factory=dict)
+    octets: int = 0
+    faults: list[dict[str, str]] = field(default_factory=list)
+
+    def report(self) -> dict[str, Any]:
+        if not self.sides:
+            return {"left_behind": self.named}
+        return {name: side.told() for name, side in self.sides.items()}
+
+
+def looked_for(given: Given, source: str, target: str) -> Files:
+    """The files that the source's rows name. Raises CannotCopy where it is not known where they are,
+    or where they are to go."""
+    places = {} if given.without else stores(given, source, target)
+    found = Files({name: Side(*pair) for name, pair in places.items()})
+    for kind in KINDS:
+        number, octets = _counted(kind, found.sides.get(kind.store))
+        found.octets += octets
+        if number:
+            found.named[kind.label] = number
+    for name, side in found.sides.items():
+        numbers = [
+            f"{found.named[kind.label]:,} of {kind.label}"
+            for kind in KINDS
+            if kind.store == name and kind.label in found.named
+        ]
+        if numbers:
+            _must_be_known(name, side, ", ".join(numbers))
+    return found
+
+
+def _counted(kind: Kind, side: Side | None) -> tuple[int, int]:
+    if side is None or side.source is None:
+        return kind.rows().using(SOURCE).count(), 0
+    number = octets = 0
+    for row in kind.each():
+        for file in kind.files(row, side.source.storage):
+            number, octets = number + 1, octets + file.size
+    return number, octets
+
+
+def _must_be_known(name: str, side: Side, numbers: str) -> None:
+    for word, store in (("from", side.source), ("to", side.target)):
+        if store is None:
+            raise CannotCopy(
+                f"The rows name files ({numbers}). Say where the {SAID[word]} has them with"
+                f" --{word}-{name} {PLACES[name]}; or leave them behind with --without-files."
+                " Nothing was changed."
+            )
+    assert side.source is not None
+    assert side.target is not None
+    side.source.must_have(name)
+    side.target.must_take()
+
+
+def copy(files: Files, marks: Marks, tick: Callable[[str, int], None]) -> None:
+    """Copy those that are not there yet. What is wrong with one is told of it, and the rest goes on.
+
+    Raises CannotCopy where the target cannot be read or written.
+    """
+    pool = ThreadPoolExecutor(THREADS)
+    try:
+        for kind in KINDS:
+            if kind.label in files.named and files.sides:
+                _copy(kind, files, marks, pool, tick)
+    finally:
+        pool.shutdown(cancel_futures=True)  # whoever stops it waits for what is on its way alone
+
+
+def _copy(
+    kind: Kind, files: Files, marks: Marks, pool: ThreadPoolExecutor,
+    tick: Callable[[str, int], None],
+) -> None:  # fmt: skip
+    side = files.sides[kind.store]
+    source, target = side.source, side.target
+    assert source is not None
+    assert target is not None
+    # Files that are in one place are not in another.
+    name = f"{kind.label} from {source.said} to {target.said}"
+    mark, sound = marks.of(name), True
+    side.files += mark.rows
+    side.octets += mark.octets
+    tick(f"copying {kind.label}", mark.octets)
+    if mark.done:
+        return
+    rows = kind.each(mark.last)
+    while batch := list(islice(rows, BATCH)):
+        work = [(row, file) for row in batch for file in kind.files(row, source.storage)]
+        outcomes: Iterator[Outcome] = pool.map(lambda each: take(each[1], source, target), work)
+        for (row, file), outcome in zip(work, outcomes, strict=True):
+            if outcome.problem:
+                sound = False
+                files.faults.append(_fault(kind, row, file, outcome))
+                continue
+            side.files, side.octets = side.files + 1, side.octets + outcome.size
+            side.copied += outcome.copied
+            if sound:
+                mark.rows, mark.octets = mark.rows + 1, mark.octets + outcome.size
+            tick(f"copying {kind.label}", outcome.size)
+        if sound:
+            mark.last = str(batch[-1].pk)
+            marks.save(name)
+    if sound:
+        mark.done = True
+        marks.save(name)
+
+
+def _fault(kind: Kind, row: Any, file: File, outcome: Outcome) -> dict[str, str]:
+    return {
+        "file": file.name, "problem": outcome.problem, "whose": kind.told(row),
+        "row": f"{row._meta.label} {row.pk}",
+    }  # fmt: skip

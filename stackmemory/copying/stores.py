@@ -1,0 +1,158 @@
+"""Where the files of an installation lie: its object store, and the folder of what waits."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from django.conf import settings
+from django.core.files.storage import FileSystemStorage, Storage, storages
+from django.db import connections
+from django.utils.module_loading import import_string
+
+from stackmemory.backup.places import STORAGE
+from stackmemory.copying.errors import CannotCopy
+from stackmemory.copying.places import place
+from stackmemory.lib import objects
+
+OBJECTS, MEDIA = "objects", "media"
+# What has files in each, by the first folder of their names.
+FOLDERS = {OBJECTS: ("payloads", "cold"), MEDIA: ("imports", "exports", "archives")}
+# Beside an SQLite file, as settings.py has them where nothing else is said.
+BESIDE = {OBJECTS: "objects", MEDIA: "files"}
+OWN = f"{STORAGE}objects"
+S3 = "s3://"
+
+
+@dataclass(frozen=True)
+class Store:
+    """`said` is where it is, for a person: never with what opens it, and no two stores say the same."""
+
+    said: str
+    storage: Storage
+
+    def must_have(self, what: str) -> None:
+        """Raise CannotCopy unless files of this kind may be here at all: a wrong place has none."""
+        found = self._folders()
+        if not set(found) & set(FOLDERS[what]):
+            raise CannotCopy(
+                f"The rows name files, and there are none in {self.said}. Say where they are with"
+                f" --from-{what}, or leave them behind with --without-files."
+            )
+
+    def must_take(self) -> None:
+        """Raise CannotCopy where nothing could be written."""
+        if not isinstance(self.storage, FileSystemStorage):
+            self._folders()
+            return
+        try:
+            Path(self.storage.location).mkdir(mode=0o750, parents=True, exist_ok=True)
+        except OSError as problem:
+            raise CannotCopy(f"{self.said} cannot be made ({problem.strerror}).") from None
+        if not os.access(self.storage.location, os.W_OK | os.X_OK):
+            raise CannotCopy(f"{self.said} cannot be written to by this user.")
+
+    def _folders(self) -> list[str]:
+        try:
+            return [name for name in self.storage.listdir("")[0] if name]
+        except FileNotFoundError:
+            return []
+        except Exception as problem:  # each kind of storage has its own
+            raise CannotCopy(f"{self.said} cannot be read ({problem}).") from problem
+
+
+@dataclass(frozen=True)
+class Given:
+    """What the operator says of the files: places, or that they stay behind."""
+
+    from_objects: str = ""
+    to_objects: str = ""
+    from_media: str = ""
+    to_media: str = ""
+    without: bool = False
+
+
+def stores(given: Given, source: str, target: str) -> dict[str, tuple[Store | None, Store | None]]:
+    """Of objects and media: (where the source has them, where the target does); None: unknown."""
+    return {
+        OBJECTS: (
+            _objects(given.from_objects) or _by_default(OBJECTS, source),
+            _objects(given.to_objects) or _by_default(OBJECTS, target),
+        ),
+        MEDIA: (
+            _media("--from-media", given.from_media) or _by_default(MEDIA, source),
+            _media("--to-media", given.to_media) or _by_default(MEDIA, target),
+        ),
+    }
+
+
+def _objects(where: str) -> Store | None:
+    """`storage:objects` for this environment's own, `s3://BUCKET`, or a folder."""
+    if where == OWN:
+        return _own()
+    if where.startswith(STORAGE):
+        raise CannotCopy(f"{where} is no object store; this environment’s own is {OWN}.")
+    if where.startswith(S3):
+        return _bucket(where)
+    return _folder(where) if where else None
+
+
+def _media(option: str, where: str) -> Store | None:
+    if where.startswith((S3, STORAGE)):
+        raise CannotCopy(f"{option} is a folder, as MEDIA_ROOT is.")
+    return _folder(where) if where else None
+
+
+def _by_default(what: str, url: str) -> Store | None:
+    """This environment's own where the database is; of an SQLite file, what lies beside it."""
+    if place(url) == _own_place():
+        return _own() if what == OBJECTS else _folder(str(settings.MEDIA_ROOT))
+    if url.startswith("sqlite"):
+        return _folder(str(Path(place(url).removeprefix("sqlite:")).parent / BESIDE[what]))
+    return None
+
+
+def _own_place() -> str:
+    own = connections["default"].settings_dict
+    if own["ENGINE"].endswith("sqlite3"):
+        return f"sqlite:{os.path.realpath(own['NAME'])}"
+    return f"{own['HOST']}:{own['PORT'] or 5432}/{own['NAME']}"
+
+
+def _own() -> Store:
+    storage = storages["objects"]
+    if isinstance(storage, FileSystemStorage):
+        return Store(os.path.realpath(storage.location), storage)
+    return Store(_said_of_bucket(storage), storage)
+
+
+def _folder(path: str) -> Store:
+    whole = os.path.realpath(path)
+    return Store(whole, objects.Folder(location=whole))
+
+
+def _bucket(url: str) -> Store:
+    """`s3://[KEY:SECRET@]BUCKET[?endpoint=URL&region=R]`; what it leaves out is as OBJECTS_S3_* say."""
+    parts = urlsplit(url)
+    asked = dict(parse_qsl(parts.query))
+    # Not .hostname, which is in small letters; and an installation has no folder in its bucket.
+    name = parts.netloc.rpartition("@")[2]
+    if not name or parts.path.strip("/") or asked.keys() - {"endpoint", "region"}:
+        raise CannotCopy(
+            "An object store in S3 is named s3://BUCKET, or"
+            " s3://KEY:SECRET@BUCKET?endpoint=https://HOST&region=REGION."
+        )
+    how = settings.OBJECTS_S3 | asked
+    if parts.username:
+        how |= {"key": unquote(parts.username), "secret": unquote(parts.password or "")}
+    entry = objects.bucket(name, **how)
+    storage = import_string(entry["BACKEND"])(**entry["OPTIONS"])
+    return Store(_said_of_bucket(storage), storage)
+
+
+def _said_of_bucket(storage: Storage) -> str:
+    endpoint = getattr(storage, "endpoint_url", None)
+    name = f"{S3}{getattr(storage, 'bucket_name', '')}"
+    return f"{name} at {endpoint.rstrip('/')}" if endpoint else name

@@ -1,0 +1,89 @@
+"""What tests of moving share: an S3 endpoint, and an installation with ten teams."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import boto3
+import pytest
+from django.db import connection
+from moto.server import ThreadedMotoServer
+
+from stackmemory.copying import files
+from stackmemory.copying.stores import Given
+from tests.databases import OwnDatabase
+
+TEAMS = 10
+REGION = "eu-central-1"
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[str]:
+    """The address of a server that speaks S3 over HTTP."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def bucket(s3: str, monkeypatch: Any) -> str:
+    """What copy_database calls an empty bucket; for processes of one's own it is the object store."""
+    monkeypatch.setattr(files, "THREADS", 2)  # each makes a connection of its own
+    client = boto3.client("s3", endpoint_url=s3, aws_access_key_id="key",
+                          aws_secret_access_key="secret", region_name=REGION)  # fmt: skip
+    client.create_bucket(Bucket="moved", CreateBucketConfiguration={"LocationConstraint": REGION})
+    for name, value in (("BUCKET", "moved"), ("ENDPOINT", s3), ("REGION", REGION), ("KEY", "key"),
+                        ("SECRET", "secret")):  # fmt: skip
+        monkeypatch.setenv(f"OBJECTS_S3_{name}", value)
+    return f"s3://key:secret@moved?endpoint={s3}&region={REGION}"
+
+
+class Trial(NamedTuple):
+    """An SQLite installation with ten teams, an empty migrated one, and what is known of the first."""
+
+    url: str
+    home: Path
+    empty: Path
+    known: dict[str, Any]
+
+    def given(self, home: Path, **others: str) -> Given:
+        """Its files, to be copied where OwnDatabase.run has them in `home`."""
+        return Given(**{
+            "from_objects": str(self.home / "var" / "objects"),
+            "from_media": str(self.home / "var" / "files"),
+            "to_objects": str(home / "var" / "objects"),
+            "to_media": str(home / "var" / "files"),
+        } | others)  # fmt: skip
+
+    def target(self, home: Path, name: str = "target") -> str:
+        """The URL of an empty installation."""
+        shutil.copy(self.empty, home / f"{name}.sqlite3")
+        return f"sqlite:///{home / f'{name}.sqlite3'}"
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.fixture(scope="session")
+def trial(own_database: Any, tmp_path_factory: Any) -> Trial:
+    home = tmp_path_factory.mktemp("trial")
+    empty, full = home / "empty.sqlite3", home / "trial.sqlite3"
+    if connection.vendor == "sqlite":
+        shutil.copy(own_database(home).url.removeprefix("sqlite:///"), empty)
+    else:
+        OwnDatabase(f"sqlite:///{empty}").run(home, "manage.py", "migrate", "-v0")
+    shutil.copy(empty, full)
+    filled = OwnDatabase(f"sqlite:///{full}")
+    told = filled.run(home, "-m", "tests.moving.fill", str(TEAMS), str(home))
+    return Trial(filled.url, home, empty, json.loads(told))
