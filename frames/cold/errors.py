@@ -10,6 +10,7 @@ class ColdLost(Lost):
     """Events that left the table cannot be read; no shorter timeline stands in for them silently."""
 
     def __init__(self, name: str, period: str, problem: str) -> None:
+        self.name = name
         Refusal.__init__(
             self,
             "cold_storage_lost",

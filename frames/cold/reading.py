@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from frames.cold import late, store
 from frames.cold.container import Container, Row, Run, as_event, microseconds, moment
+from frames.cold.errors import ColdLost
 from frames.models import ArchivedPeriod, Event, Frame
 from frames.partitions import month_of
 from stackmemory.lib.keyset import Beside
@@ -168,10 +169,15 @@ def octets(
                 yield row["occurred_at"].date(), period.project_id, size
 
 
-def of_frames(workspace_id: uuid.UUID, frames: Collection[uuid.UUID]) -> Iterator[Row]:
+def of_frames(
+    workspace_id: uuid.UUID,
+    frames: Collection[uuid.UUID],
+    on_lost: Callable[[ColdLost], None] | None = None,
+) -> Iterator[Row]:
     """All cold events of these frames, in the order of frame, time, number and id, as a stream.
 
-    Two queries, and one where none of them has any. Raises ColdLost.
+    Two queries, and one where none of them has any. Raises ColdLost; or goes on without the object,
+    and tells `on_lost`.
     """
     having = Frame.unscoped.filter(workspace=workspace_id, pk__in=frames, cold_count__gt=0)
     spans = list(having.values_list("pk", "project_id", "first_event_at", "last_event_at"))
@@ -182,7 +188,13 @@ def of_frames(workspace_id: uuid.UUID, frames: Collection[uuid.UUID]) -> Iterato
     first, last = min(span[2] for span in spans), max(span[3] for span in spans)
     runs: defaultdict[uuid.UUID, list[tuple[ArchivedPeriod, list[Run]]]] = defaultdict(list)
     for period in periods_of(workspace_id, first, last, project__in=projects):
-        container = store.load(period)
+        try:
+            container = store.load(period)
+        except ColdLost as lost:
+            if on_lost is None:
+                raise
+            on_lost(lost)
+            continue
         for frame, *_ in spans:
             if frame in container.frames:
                 runs[frame].append((period, container.frames[frame]))

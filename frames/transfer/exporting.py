@@ -12,7 +12,6 @@ from frames.transfer.errors import BadStore
 from frames.transfer.local_schema import Generation
 from frames.transfer.outgoing_run import Outgoing, Progress, Wanted
 from frames.transfer.writing import Writer
-from stackmemory.lib import blobs
 from stackmemory.lib.tenancy import workspace_scope, workspace_snapshot
 from workspaces import audit
 from workspaces.models import Workspace
@@ -48,9 +47,6 @@ def export_stackmemory(
     except OSError as problem:
         _undo(writer, beside)
         raise BadStore(f"{output} cannot be written: {problem.strerror}.") from problem
-    except blobs.Lost as lost:
-        _undo(writer, beside)
-        raise BadStore(lost.message) from lost
     except BaseException:
         _undo(writer, beside)
         raise
@@ -62,6 +58,7 @@ def export_stackmemory(
         "rows": dict(sorted(writer.counts.items())),
         "beside": companions,
         "left_out": export.left_out,
+        "lost": export.losses.told(),
         "seconds": round((timezone.now() - began).total_seconds(), 3),
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from django.db.models import Count, Max, Q
 
 from frames.cold.container import as_event
+from frames.losses import SAID, Losses
 from frames.models import Anchor, Event, Frame, KeptRow, Project, Revision, Task, TransferItem
 from frames.transfer.beside import Beside
 from frames.transfer.comparing import events_of as copies_of
@@ -77,6 +78,7 @@ class Outgoing:
         self.workspace, self.wanted, self.project = workspace, wanted, wanted.project
         self.writer, self.beside, self.on_progress = writer, beside, on_progress
         self.left_out: dict[str, int] = {}
+        self.losses = Losses()
         self.full_text = False
         self.done = self.total = 0
 
@@ -96,6 +98,7 @@ class Outgoing:
         self._kept()
         self._tasks()
         self._set_aside()
+        self._leave_out(SAID, len(self.losses.names))
 
     def _read(self, fetch: Callable[..., Any], *what: Any) -> Any:
         with workspace_scope(self.workspace.id, reading=True):
@@ -154,14 +157,17 @@ class Outgoing:
     def _frame_row(self, frame: Frame) -> Row:
         source = dict(frame.source or {})
         wanted = set(referred([frame.digest, frame.outputs])) if source.get("keys") else set()
-        row = frame_out(frame, self.names, copies_of(self.workspace, frame, wanted))
+        row = frame_out(frame, self.names, self._copies(frame, wanted))
         if wanted and frame_hash(row) != source.get("hash"):
             # A copy of an event that is in conflict is kept beside as it was.
             frame.source = source
-            copies = copies_of(self.workspace, frame, wanted, beside=True)
+            copies = self._copies(frame, wanted, beside=True)
             other = frame_out(frame, self.names, copies)
             row = other if frame_hash(other) == source.get("hash") else row
         return row
+
+    def _copies(self, frame: Frame, wanted: set[str], *, beside: bool = False) -> Mapping[str, Row]:
+        return self.losses.of(lambda: copies_of(self.workspace, frame, wanted, beside=beside), {})
 
     def _events(self, frames: list[tuple[uuid.UUID, int]]) -> None:
         seqs: dict[uuid.UUID, int] = {}
@@ -169,7 +175,7 @@ class Outgoing:
             about = self._read(self._about, group)
             found = events_of(
                 self._event_query(), group, EVENT_ORDER, workspace_id=self.workspace.pk,
-                cold=lambda row: as_event(row, self.workspace.pk),
+                cold=lambda row: as_event(row, self.workspace.pk), losses=self.losses,
             )  # fmt: skip
             events = map(give_origin, found)
             while rows := self._read(next, events, None):
@@ -203,7 +209,7 @@ class Outgoing:
         if made_here:
             # Batches number their events from 0; the tool reads a frame in the order of these.
             event.seq = seqs[event.frame_id] = max(event.seq, seqs.get(event.frame_id, 0) + 1)
-        return event_out(event, frame_made_here=made_here, run_id=run_id)
+        return event_out(self.losses.whole(event), frame_made_here=made_here, run_id=run_id)
 
     def _each(self, rows: Any, size: int = 500) -> Iterator[Any]:
         """The rows of a queryset in the order in which they were made."""

@@ -12,6 +12,7 @@ from django.db.models import Q
 
 from frames.cold import reading
 from frames.cold.container import Row
+from frames.losses import Losses
 
 T = TypeVar("T")
 EVENTS_AT_ONCE = 2000
@@ -49,17 +50,20 @@ def events_of(
     *,
     workspace_id: UUID,
     cold: Callable[[Row], Any],
+    losses: Losses | None = None,
 ) -> Iterator[list[Any]]:
     """Lists of the events of a group of frames, ordered by frame, time, number and id.
 
     `events` is a queryset of rows or of tuples (`values_list`) that begin with the fields of
     `order`: frame_id, occurred_at, seq, id. By frame, since that is what there is an index for:
     other workspaces' events are not read past. Those in cold storage are among them: `cold` makes one
-    of such a row. Each list is read in the scope in which it is asked for.
+    of such a row, and `losses`, if given, notes what of them is lost, which else raises ColdLost. Each
+    list is read in the scope in which it is asked for.
     """
     hot = _hot(events, frame_ids, order)
     first = next(hot, [])
-    stored = reading.of_frames(workspace_id, frame_ids)  # asked for after the table
+    # Asked for after the table.
+    stored = reading.of_frames(workspace_id, frame_ids, losses.note if losses else None)
     one = next(stored, None)
     lists = chain([first] if first else [], hot)
     if one is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
+from functools import partial
 from itertools import groupby
 from typing import Any
 from uuid import UUID
@@ -13,6 +14,7 @@ from django.db import models
 from django.db.models import Q, TextField
 from django.db.models.functions import Cast
 
+from frames.losses import Losses
 from frames.models import Anchor, Event, Frame, Task
 from frames.models.event import PAYLOADS
 from frames.transfer.reading import events_of, groups
@@ -48,11 +50,17 @@ class Reader:
     """Reads a workspace's rows, table by table. Each list it gives was read in one query.
 
     `hidden`, a condition on frames, leaves those out with all that belongs to them; `share` says
-    where what hung below them goes.
+    where what hung below them goes. What the object store has lost goes into `losses`, or raises Lost.
     """
 
-    def __init__(self, workspace: Workspace, hidden: Q | None = None, share: Share | None = None):
-        self.workspace, self.hidden = workspace, hidden
+    def __init__(
+        self,
+        workspace: Workspace,
+        hidden: Q | None = None,
+        share: Share | None = None,
+        losses: Losses | None = None,
+    ):
+        self.workspace, self.hidden, self.losses = workspace, hidden, losses
         self.share = share or Share()
         self._people: dict[UUID, str] = {}
         self._hidden_ids: dict[str, set[UUID]] = {}
@@ -101,7 +109,7 @@ class Reader:
             for chunk in self.chunks(part, fields):
                 yield len(chunk), b"".join(map(line, chunk))
             return
-        lines = EventLines(self.workspace.pk, fields, lambda pk: self._line(part, fields, pk))
+        lines = EventLines(self.workspace.pk, fields, lambda pk: self.line_of(part, fields, pk))
         for is_cold, some in groupby(self.frames(), self._is_cold()):
             for group in groups(some):
                 if is_cold:
@@ -130,11 +138,12 @@ class Reader:
         names = [*EVENT_ORDER, *STORED, *(concrete(name).attname for name in fields)]
         for found in events_of(
             picked, group, EVENT_ORDER, workspace_id=self.workspace.pk,
-            cold=lambda row: tuple(row[name] for name in names),
+            cold=lambda row: tuple(row[name] for name in names), losses=self.losses,
         ):  # fmt: skip
             yield [self._event(part, fields, values[4:]) for values in found]
 
-    def _line(self, part: Part, fields: Sequence[str], pk: UUID) -> bytes:
+    def line_of(self, part: Part, fields: Sequence[str], pk: UUID) -> bytes:
+        """That of one event, its payload whole wherever it lies."""
         columns = [_read_as(part.model, name) for name in fields]
         values = self.query(part).values_list(*STORED, *columns).get(pk=pk)
         return line(self._event(part, fields, values))
@@ -143,7 +152,8 @@ class Reader:
         digest, octets, *values = values
         row = self._row(part, fields, values)
         if digest is not None and "payload" in row:
-            row["payload"] = blobs.get(PAYLOADS, self.workspace.pk, digest, octets)
+            read = partial(blobs.get, PAYLOADS, self.workspace.pk, digest, octets)
+            row["payload"] = self.losses.of(read, row["payload"]) if self.losses else read()
         return row
 
     def frames(self) -> list[tuple[UUID, int]]:

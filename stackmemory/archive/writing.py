@@ -13,13 +13,13 @@ from typing import Any, TypeVar
 from django.db.models import Q
 from django.utils import timezone
 
+from frames.losses import SAID, Losses
 from frames.models import Event
 from frames.transfer.sharing import Share, share
 from stackmemory.archive.contents import PEOPLE_FIELDS, Part, parts
 from stackmemory.archive.errors import BadArchive
 from stackmemory.archive.hashing import Sum, combined, workspace_row
 from stackmemory.archive.rows import Reader, Row, line, people, plain
-from stackmemory.lib import blobs
 from stackmemory.lib.ahead import behind
 from stackmemory.lib.tenancy import workspace_scope, workspace_snapshot
 from workspaces import audit
@@ -66,8 +66,6 @@ def export_workspace(
             with workspace_snapshot(workspace.id):
                 manifest = writing.write(made_at)
         partial.rename(output)
-    except blobs.Lost as lost:
-        raise BadArchive(lost.message) from lost
     except OSError as problem:
         raise BadArchive(f"{output} cannot be written: {problem.strerror}.") from problem
     finally:
@@ -78,6 +76,8 @@ def export_workspace(
         "bytes": output.stat().st_size,
         "workspace_hash": manifest["workspace_hash"],
         "rows": {part["name"]: part["rows"] for part in manifest["parts"]},
+        "left_out": {SAID: len(lost)} if (lost := manifest.get("lost", [])) else {},
+        "lost": lost,
         "seconds": round((timezone.now() - began).total_seconds(), 3),
     }
 
@@ -97,14 +97,15 @@ class _Writing:
     def write(self, made_at: str) -> dict[str, Any]:
         hidden = None if self.private else Q(visibility="private")
         left = self._read(share, self.workspace, hidden) if hidden is not None else Share()
-        reader = Reader(self.workspace, hidden, left)
+        losses = Losses()
+        reader = Reader(self.workspace, hidden, left, losses)
         named = self._read(self._people, reader)
         sums = [
             self._part("workspace", [(1, line(workspace_row(self.workspace)))]),
             self._part("people", [(len(named), b"".join(map(line, named)))]),
         ]
         sums += [self._part(part.name, self._blocks(reader, part)) for part in parts()]
-        manifest = {
+        manifest: dict[str, Any] = {
             "format": FORMAT,
             "version": VERSION,
             "made_at": made_at,
@@ -120,6 +121,8 @@ class _Writing:
                 for each in sums
             ],
         }
+        if losses.names:
+            manifest["lost"] = losses.told()
         text = json.dumps(manifest, ensure_ascii=False, indent=1, sort_keys=True)
         self.archive.writestr(MANIFEST, text)
         return manifest

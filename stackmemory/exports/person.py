@@ -14,6 +14,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from frames.cold.container import as_event
+from frames.losses import Losses
 from frames.models import AgentSession, Anchor, Event, Frame, HandOff, Task
 from frames.transfer.reading import events_of, groups, parts
 from search.models import SavedSearch
@@ -116,11 +117,11 @@ def _workspace(user: User, membership: Membership) -> Iterator[bytes]:
             first = False
     yield b'],\n"events":['
     first = True
-    query = Event.objects.in_workspace(workspace)
+    query, losses = Event.objects.in_workspace(workspace), Losses()
     for group in groups(counted):
         found = events_of(
             query, group, EVENT_ORDER, workspace_id=workspace.pk,
-            cold=lambda row: as_event(row, workspace.pk),
+            cold=lambda row: as_event(row, workspace.pk), losses=losses,
         )  # fmt: skip
         while True:
             with workspace_scope(workspace.pk):
@@ -128,9 +129,11 @@ def _workspace(user: User, membership: Membership) -> Iterator[bytes]:
             if events is None:
                 break
             for event in events:
-                yield ("\n" if first else ",\n").encode() + _json(_event(event)).encode()
+                yield ("\n" if first else ",\n").encode() + _json(
+                    _event(losses.whole(event))
+                ).encode()
                 first = False
-    yield b"]}"
+    yield f'],\n"lost":{json.dumps(losses.told())}}}'.encode()
 
 
 def _frames(user: User, workspace: Any, ids: list[Any]) -> list[Row]:
@@ -155,7 +158,7 @@ def _frames(user: User, workspace: Any, ids: list[Any]) -> list[Row]:
 def _event(event: Event) -> Row:
     return {
         "id": str(event.pk), "frame_id": str(event.frame_id), "type": event.type, "seq": event.seq,
-        "occurred_at": plain(event.occurred_at), "payload": event.text,
+        "occurred_at": plain(event.occurred_at), "payload": event.payload,
     }  # fmt: skip
 
 

@@ -36,6 +36,7 @@ class Lost(Refusal):
     status = 503
 
     def __init__(self, name: str, problem: str) -> None:
+        self.name = name
         super().__init__(
             "payload_lost",
             f"The object {name} {problem}. Put it back from a backup of the object store;"

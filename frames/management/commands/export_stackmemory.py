@@ -19,7 +19,10 @@ from stackmemory.lib.tenancy import workspace_scope
 
 
 class Command(BaseCommand):
-    help = "Write a project of a workspace as a context.db that the local tool opens."
+    help = (
+        "Write a project of a workspace as a context.db that the local tool opens; exit 1 if something"
+        " of it is lost."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--workspace", required=True, metavar="SLUG")
@@ -51,6 +54,8 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(report))
         else:
             self._tell(report)
+        if report["lost"]:
+            sys.exit(1)
 
     def _progress(self, done: int, total: int) -> None:
         now = time.monotonic()
@@ -66,5 +71,7 @@ class Command(BaseCommand):
             self.stdout.write(f"  beside: {name}")
         for what, number in report["left_out"].items():
             self.stdout.write(f"  left out: {number:,} {what}")
+        for name in report["lost"]:
+            self.stderr.write(f"lost: {name}")
         size, seconds = report["bytes"], report["seconds"]
         self.stdout.write(f"Written to {report['file']}: {size:,} bytes in {seconds} s.")

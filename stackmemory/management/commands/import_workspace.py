@@ -48,4 +48,9 @@ class Command(BaseCommand):
                 "Not known here, so made without a way in until an operator activates them: "
                 + ", ".join(made)
             )
+        if lost := report.get("lost"):
+            self.stdout.write(
+                f"It was made without {lost:,} objects that its installation had lost: of large"
+                " payloads there is the preview, of months in cold storage nothing."
+            )
         self.stdout.write(f"Workspace “{report['workspace']}” is in, in {report['seconds']} s.")
