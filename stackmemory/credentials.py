@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 
+from stackmemory.lib.prepared import Prepared
 from stackmemory.lib.refusal import Refusal
 from stackmemory.lib.tenancy import workspace_scope
 from workspaces import api_keys, limits, throttle
 from workspaces.actor import Actor
 from workspaces.models import Membership
+
+_active_member: Prepared[Membership] = Prepared(
+    lambda workspace, user: (
+        Membership.objects.in_workspace(workspace)
+        .select_related("user")
+        .filter(user_id=user, user__is_active=True)
+    ),
+    workspace=UUID(int=0),
+    user=UUID(int=0),
+)
 
 
 class Unauthenticated(Refusal):
@@ -98,5 +110,4 @@ def _membership_behind(key: api_keys.ApiKey) -> Membership | None:
     """The membership of whoever made the key, while they have one."""
     if key.created_by_id is None:
         return None
-    memberships = Membership.objects.in_workspace(key.workspace).select_related("user")
-    return next(iter(memberships.filter(user_id=key.created_by_id, user__is_active=True)), None)
+    return _active_member.one(workspace=key.workspace_id, user=key.created_by_id)

@@ -27,6 +27,7 @@ from django.db import models, transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
+from stackmemory.lib.prepared import Prepared
 from stackmemory.lib.tenancy import enter_workspace, secret_scope
 from workspaces import audit, news
 from workspaces.models import ApiKey, User, Workspace
@@ -37,6 +38,12 @@ PATTERN = re.compile(r"sm_([0-9A-Za-z]{10})_[0-9A-Za-z]{32}[0-9A-Za-z]{6}", re.A
 # How long a rotated key goes on working beside its successor, unless said otherwise.
 OVERLAP = timedelta(hours=24)
 LAST_USED_EVERY = timedelta(minutes=1)
+_by_public: Prepared[ApiKey] = Prepared(
+    lambda public: (
+        ApiKey.objects.across_workspaces().select_related("workspace").filter(public=public)
+    ),
+    public="",
+)
 
 
 class InvalidKey(ValueError):
@@ -90,9 +97,7 @@ def recognised(text: str) -> Iterator[ApiKey | None]:
         yield None
         return
     with secret_scope(digest(text)):
-        keys = ApiKey.objects.across_workspaces().select_related("workspace")
-        # Not first(), which would sort: of one there is one at most.
-        key = next(iter(keys.filter(public=match[1])), None)
+        key = _by_public.one(public=match[1])
         matches = hmac.compare_digest(digest(text), key.digest if key else digest("nobody's"))
         if key is None or not matches or not key.is_usable or key.workspace.deleted_at is not None:
             yield None

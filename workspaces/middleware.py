@@ -5,12 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from typing import Any
+from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse
 
+from stackmemory.lib.prepared import Prepared
 from stackmemory.lib.tenancy import enter_workspace, person_scope, system_scope
 from workspaces import members, usage
 from workspaces.models import Membership
+
+_membership: Prepared[Membership] = Prepared(
+    lambda slug, user: (
+        Membership.objects.across_workspaces()
+        .select_related("workspace")
+        .filter(workspace__slug=slug, workspace__deleted_at=None, user=user)
+    ),
+    slug="",
+    user=UUID(int=0),
+)
 
 
 class WorkspaceMiddleware:
@@ -60,12 +72,7 @@ class WorkspaceMiddleware:
 
     def _enter(self, request: HttpRequest, slug: str) -> None:
         """Find the person's membership and make its workspace the scope; 404 where there is none."""
-        membership = (
-            Membership.objects.across_workspaces()
-            .select_related("workspace")
-            .filter(workspace__slug=slug, workspace__deleted_at=None, user=request.user)
-            .first()
-        )
+        membership = _membership.one(slug=slug, user=request.user.pk)
         if membership is None:
             raise Http404("No such workspace")
         membership.user = request.user  # type: ignore[assignment]
