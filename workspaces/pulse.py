@@ -47,6 +47,8 @@ class Pulses:
         with self._lock:
             tallies, self._tallies = self._tallies, defaultdict(lambda: [0, 0])
             self._written = time.monotonic()
+        if settings.READ_ONLY:
+            return
         there = Workspace.objects.live().in_bulk({workspace_id for workspace_id, *_ in tallies})
         for workspace_id in there:
             with workspace_scope(workspace_id):

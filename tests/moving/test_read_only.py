@@ -9,8 +9,8 @@ import pytest
 from frames.models import Frame
 from stackmemory.read_only import WORDS
 from tests.pages import make_frame, make_project
-from workspaces import api_keys
-from workspaces.models import ApiKey, Bucket, Membership
+from workspaces import api_keys, pulse
+from workspaces.models import ApiKey, Bucket, Membership, Pulse, Usage
 
 pytestmark = pytest.mark.django_db
 
@@ -28,8 +28,14 @@ def call(tool, **arguments):
             "params": {"name": tool, "arguments": arguments}}  # fmt: skip
 
 
-def test_reading_goes_on_and_leaves_no_trace(frozen, acme, alice, login, client):
+def test_reading_goes_on_and_leaves_no_trace(
+    frozen, acme, alice, login, client, settings, monkeypatch
+):
+    # Whatever is counted would be written with every request.
+    settings.USAGE_FLUSH_SECONDS = 1e-9
+    monkeypatch.setattr(pulse, "EVERY", 0)
     browser = login(alice)
+    before = Pulse.unscoped.count(), Usage.unscoped.count()
     for path in ("/w/acme/", "/w/acme/p/shop/", "/w/acme/members/", "/account/", "/w/acme/audit/"):
         assert browser.get(path).status_code == 200, path
     assert client.get("/api/v1/frames", **frozen).json()["items"][0]["name"] == "Work"
@@ -38,6 +44,7 @@ def test_reading_goes_on_and_leaves_no_trace(frozen, acme, alice, login, client)
     assert client.get("/readyz").json()["read_only"] is True
     assert ApiKey.unscoped.get().last_used_at is None
     assert not Bucket._base_manager.exists()
+    assert (Pulse.unscoped.count(), Usage.unscoped.count()) == before
     assert Membership.unscoped.get(user=alice).last_seen_at is None
 
 
