@@ -93,7 +93,9 @@ def _periods() -> QuerySet[Any]:
 
 
 def _period_file(row: ArchivedPeriod, storage: Storage) -> Iterator[File]:
-    yield File(row.object, size=row.bytes, sha256=row.sha256)
+    # One that waits to be deleted may be gone already.
+    if row.state in ArchivedPeriod.HOLDING or storage.exists(row.object):
+        yield File(row.object, size=row.bytes, sha256=row.sha256)
 
 
 def _period_told(row: ArchivedPeriod) -> str:

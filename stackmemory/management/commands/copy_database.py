@@ -65,7 +65,7 @@ class Command(BaseCommand):
             sys.exit(1)
 
     def _stopped(self, options: dict[str, Any]) -> NoReturn:
-        self.stderr.write(f"\n{STOPPED}")
+        self.stderr.write(f"\n{STOPPED}", str)
         if options["json"]:
             self.stdout.write(json.dumps({"status": "stopped", "error": STOPPED}))
         sys.exit(130)
@@ -132,4 +132,4 @@ class _Told:
             far = f"{done:,} of {total:,} {unit}"
             if unit == "bytes":
                 far = f"{done / 1e6:,.1f} of {total / 1e6:,.1f} MB"
-            self.command.stderr.write(f"\r{far} {doing}\033[K", ending="")
+            self.command.stderr.write(f"\r{far} {doing}\033[K", str, ending="")
