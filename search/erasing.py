@@ -27,13 +27,21 @@ AT_ONCE = 500
 # So many contexts are looked through while somebody waits.
 MOST = 5_000
 TAKEN_OUT = "(erased)"
+# Things that a context quotes besides frames, and so many that are asked for at once.
+HANGING: dict[str, Any] = {"anchor": Anchor, "event": Event}
+ITEMS = 10_000
 Item = dict[str, Any]
 
 
 def quoting(doomed: Doomed) -> int | None:
-    """How many contexts quote something of what would go; None where too many had to be looked at."""
+    """How many contexts quote something of what would go; None where too many had to be looked at.
+
+    Three queries at most.
+    """
     rows = list(_bundles(doomed)[: MOST + 1])
-    return None if len(rows) > MOST else len(_quoting(doomed, rows))
+    if len(rows) > MOST or sum(map(len, _asked(rows).values())) > ITEMS:
+        return None
+    return len(_quoting(doomed, rows))
 
 
 def is_long(doomed: Doomed) -> bool:
@@ -153,11 +161,7 @@ def _quoting(
     doomed: Doomed, rows: list[tuple[uuid.UUID, list[Item]]]
 ) -> list[tuple[uuid.UUID, set[str]]]:
     """Those that quote something of it, and by which ids."""
-    asked = {
-        kind: {uuid.UUID(i["id"]) for _, items in rows for i in items if i["kind"] == kind}
-        for kind in ("anchor", "event")
-    }
-    theirs = set(map(str, doomed.frames)) | _theirs(doomed, asked)
+    theirs = set(map(str, doomed.frames)) | _theirs(doomed, _asked(rows))
     found = []
     for pk, items in rows:
         ids = {
@@ -170,18 +174,29 @@ def _quoting(
     return found
 
 
+def _asked(rows: list[tuple[uuid.UUID, list[Item]]]) -> dict[str, set[uuid.UUID]]:
+    """The things in these contexts that say their frame themselves alone, by kind."""
+    return {
+        kind: {uuid.UUID(i["id"]) for _, items in rows for i in items if i["kind"] == kind}
+        for kind in HANGING
+    }
+
+
 def _theirs(doomed: Doomed, asked: dict[str, set[uuid.UUID]]) -> set[str]:
     """Those of the things asked for that hang on frames that go."""
-    going, found = set(doomed.frames), set()
-    kinds: dict[str, Any] = {"anchor": Anchor, "event": Event}
-    for kind, model in kinds.items():
-        rows = model.objects.in_workspace(doomed.workspace)
-        for ids in parts(sorted(asked[kind]), 10_000):
-            pairs = list(rows.filter(pk__in=ids).values_list("pk", "frame_id"))
-            found |= {str(pk) for pk, frame in pairs if frame in going}
-            asked[kind] -= {pk for pk, _ in pairs}
-    if asked["event"]:  # of long ago, or gone by age
-        old = reading.find(doomed.workspace.pk, asked["event"]).values()
+    going, found, lacking = set(doomed.frames), set(), asked["event"]
+    for ids in parts([(kind, pk) for kind in HANGING for pk in sorted(asked[kind])], ITEMS):
+        anchors, events = (
+            model.objects.in_workspace(doomed.workspace)
+            .filter(pk__in=[pk for of, pk in ids if of == kind]).order_by()
+            .values_list("pk", "frame_id")
+            for kind, model in HANGING.items()
+        )  # fmt: skip
+        pairs = list(anchors.union(events, all=True))
+        found |= {str(pk) for pk, frame in pairs if frame in going}
+        lacking = lacking - {pk for pk, _ in pairs}
+    if lacking:  # of long ago, or gone by age
+        old = reading.find(doomed.workspace.pk, lacking).values()
         found |= {str(event.pk) for event in old if event.frame_id in going}
     return found
 

@@ -13,7 +13,17 @@ from frames.anchoring import add_anchor
 from frames.cold import reading
 from frames.cold.moving import archive
 from frames.erasing import going
-from frames.models import Anchor, Event, Export, Frame, Project, Revision, StoredPayload, Task
+from frames.models import (
+    AgentSession,
+    Anchor,
+    Event,
+    Export,
+    Frame,
+    Project,
+    Revision,
+    StoredPayload,
+    Task,
+)
 from frames.retention import Policy
 from frames.transfer.importing import Options, import_stackmemory
 from frames.transfer.verifying import verify_import
@@ -24,7 +34,9 @@ from search.models import ContextBundle, Document, Word
 from stackmemory.erasing import doing, jobs
 from stackmemory.lib.objects import folder
 from stackmemory.lib.tenancy import workspace_scope
+from stackmemory.lib.uuid7 import first_at
 from tests.api.client import error_of, key_for
+from tests.moving.cold import JUNE
 from tests.pages import few_queries, make_frame, make_project, make_session
 from tests.search.conftest import Store, acting, by_words_alone
 from tests.stacks import call, closed, happen
@@ -51,7 +63,7 @@ def nowhere(word: str = SECRET) -> None:
 
 
 def test_a_frame_is_gone_from_everywhere_and_stays_gone(
-    shop, acme, alice, django_capture_on_commit_callbacks
+    shop, acme, alice, login, django_capture_on_commit_callbacks
 ):
     api = key_for(acme, alice, "admin")
     with django_capture_on_commit_callbacks(execute=True):
@@ -100,6 +112,14 @@ def test_a_frame_is_gone_from_everywhere_and_stays_gone(
     assert (goes["frames"], goes["events"], goes["anchors"], goes["tasks"]) == (2, 1, 1, 1)
     assert goes["quoted"] == 1
     assert goes["state"] == "preview"
+    browser = login(alice)
+    # An event of one context may be in cold storage by now, or gone by age.
+    end = len(bundle.text)
+    old = bundle.items[0] | {"kind": "event", "id": str(first_at(JUNE)), "from": end, "to": end}
+    ContextBundle.unscoped.filter(pk=bundle.pk).update(items=[*bundle.items, old])
+    with few_queries():
+        page = browser.get(f"/w/acme/f/{frame.pk}/erasure/")
+    assert '<span class="num">1</span> context that' in page.content.decode()
     assert error_of(api.post("frames/f-1/erasure", {"confirm": "yes"}))[0] == 400
     with django_capture_on_commit_callbacks(execute=True):
         assert api.post("frames/f-1/erasure", {"confirm": "erase"}).json()["state"] == "erased"
@@ -126,7 +146,7 @@ def test_a_frame_is_gone_from_everywhere_and_stays_gone(
     nowhere()
 
 
-def test_hooks_of_an_erased_session_are_heard_and_not_kept(acme, alice, shop):
+def test_hooks_of_an_erased_session_are_heard_and_not_kept(acme, alice, shop, login):
     api = key_for(acme, alice, "admin")
 
     def hook(name, **more):
@@ -136,6 +156,10 @@ def test_hooks_of_an_erased_session_are_heard_and_not_kept(acme, alice, shop):
     assert hook("SessionStart", source="startup") == 200
     assert hook("UserPromptSubmit", prompt=f"Say {SECRET}", prompt_id="p1") == 200
     assert Frame.unscoped.count() == 2
+    browser = login(alice)
+    with few_queries():
+        page = browser.get(f"/w/acme/s/{AgentSession.unscoped.get().pk}/erasure/")
+    assert "still open" in page.content.decode()
     done = api.post("sessions/run-9/erasure", {"confirm": "erase"}).json()
     assert (done["frames"], done["events"], done["open"]) == (2, 2, 2)
     nowhere()
