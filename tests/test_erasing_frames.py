@@ -209,6 +209,26 @@ def test_a_store_that_is_imported_again_does_not_bring_it_back(acme, alice, tmp_
     assert Frame.unscoped.count() == 1
 
 
+def test_what_moved_up_is_no_difference_to_its_store(acme, alice, bob, tmp_path, shop):
+    store = LocalStore(tmp_path / "context.db")
+    for depth, name in enumerate(("top", "bad", "kept", "deep")):
+        store.add("frames", frame_id=name, run_id="r", project_id="p", type="task", name=name,
+                  parent_frame_id=("top", "bad", "kept")[depth - 1] if depth else None,
+                  depth=depth, state="active", created_at=1_790_000_000)  # fmt: skip
+    store.db.execute("COMMIT")
+    import_stackmemory(workspace=acme, path=store.path, options=Options(project="shop"))
+    theirs = Frame.unscoped.filter(source_id__in=("kept", "deep"))
+    theirs.update(visibility="private", owner=bob)
+    with workspace_scope(acme.pk):
+        doing.take(doing.find(shop.actor, Frame.unscoped.get(source_id="bad")))
+    assert set(theirs.values_list("source_id", "depth")) == {("kept", 1), ("deep", 2)}
+    told = verify_import(workspace=acme, path=store.path)
+    counts = told["tables"]["frames"]
+    assert (told["status"], counts["same"], counts["erased"]) == ("ok", 1, 3)
+    theirs.filter(source_id="deep").update(name="another")
+    assert verify_import(workspace=acme, path=store.path)["differing"][0]["id"] == "deep"
+
+
 def test_who_may_and_what_stays(acme, alice, bob, login):
     project = make_project(acme)
     top = call(project, name="Team work")

@@ -34,6 +34,7 @@ ORIGINS = {
     "contexts": Anchor.Origin.CONTEXT,
     DECISIONS: Anchor.Origin.SESSION_DECISION,
 }
+PLACE = {"parent_frame_id", "depth"}
 COUNTS = ("read", "same", "changed", "conflict", "set_aside", "differs", "missing")
 
 
@@ -107,6 +108,8 @@ class _Judge:
             outcome = self._outcome(pair, beside)
             if outcome == "missing" and _was_erased(pair, gone):
                 outcome = "erased"
+            if outcome == "differs" and _moved_up(pair, gone):
+                outcome = "erased"
             expected = frame_hash(pair.row) if pair.table == "frames" else digest(pair.row)
             verdict.counts["read"] += 1
             verdict.counts[outcome] = verdict.counts.get(outcome, 0) + 1
@@ -169,6 +172,12 @@ def _was_erased(pair: Pair, gone: Gone) -> bool:
     if (origin := ORIGINS.get(pair.table)) and gone.has_anchor(origin, name, row):
         return True
     return gone.has_row(pair.table, row)
+
+
+def _moved_up(pair: Pair, gone: Gone) -> bool:
+    """Whether it is as in the source but for its place, since what it hung below was erased."""
+    is_moved = pair.table == "frames" and set(pair.differing) <= PLACE
+    return is_moved and gone.has_frame(pair.name)
 
 
 def _set(row: Any, name: str, value: Any) -> None:
