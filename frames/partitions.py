@@ -56,22 +56,27 @@ def ensure(months: Iterable[date], *, using: str = "default") -> list[date]:
 
     Each takes a short lock on the whole table, so do this outside the transaction that writes.
     """
+    missing = sorted(lacking(months, using=using))
+    if missing:
+        with connections[using].cursor() as cursor:
+            for month in missing:
+                cursor.execute("SELECT frames_event_make_month(%s)", [month])
+    return missing
+
+
+def lacking(months: Iterable[date], *, using: str = "default") -> set[date]:
+    """Those of the months that have no partition and need one."""
     connection = connections[using]
-    if connection.vendor != "postgresql":
-        return []
     wanted = {f"frames_event_{month:%Y%m}": month for month in months}
-    if not wanted:
-        return []
+    if connection.vendor != "postgresql" or not wanted:
+        return set()
     with connection.cursor() as cursor:
         # By name, which is an index away: every append asks.
         cursor.execute(
             "SELECT relname FROM pg_class WHERE relname = ANY(%s) AND relispartition",
             [list(wanted)],
         )
-        missing = sorted({*wanted.values()} - {wanted[name] for (name,) in cursor.fetchall()})
-        for month in missing:
-            cursor.execute("SELECT frames_event_make_month(%s)", [month])
-    return missing
+        return {*wanted.values()} - {wanted[name] for (name,) in cursor.fetchall()}
 
 
 def hold() -> None:

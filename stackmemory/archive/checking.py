@@ -1,13 +1,16 @@
-"""Looking an archive through before anything is written: every row, every id, every reference."""
+"""Looking an archive through before anything is written: every row, every id, every reference.
+
+Of its events, event_staging.py does.
+"""
 
 from __future__ import annotations
 
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,18 +19,15 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
-from frames.models import Event
-from frames.partitions import month_of, next_month
+from frames.models import Event, Frame
+from frames.partitions import month_of
 from frames.transfer.reading import parts as in_parts
 from stackmemory.archive.container import Container, Told
 from stackmemory.archive.errors import BadArchive
-from stackmemory.archive.event_rows import EventRows, Numbered
 from stackmemory.archive.taking import taken, takers
 from stackmemory.archive.values import taker
-from stackmemory.lib.ahead import ahead
 from stackmemory.lib.bulk import present
 from stackmemory.lib.tenancy import system_scope
-from stackmemory.lib.uuid7 import CEILING, FLOOR, first_at, time_of
 from workspaces.models import User, Workspace
 
 MOST_PEOPLE = 100_000
@@ -36,29 +36,30 @@ Progress = Callable[[int, int], None]
 
 @dataclass
 class Checked:
-    """What a sound archive holds, besides its rows."""
+    """What a sound archive holds, besides its rows; within the block of checked()."""
 
+    ids: Ids
     workspace: dict[str, Any] = field(default_factory=dict)
     # E-mail address → (id, name) where it came from.
     people: dict[str, tuple[UUID, str]] = field(default_factory=dict)
+    # In which events are to be expected, by what the frames say of theirs.
     months: set[date] = field(default_factory=set)
 
 
-def check(container: Container, on_progress: Progress) -> Checked:
-    """Read all of it; raises BadArchive at the first thing that is wrong."""
-    checked = Checked()
+@contextmanager
+def checked(container: Container, on_progress: Progress) -> Iterator[Checked]:
+    """Read all of it but its events; raises BadArchive at the first thing that is wrong."""
     with _ids() as ids:
+        found = Checked(ids)
         for told in _in_order(container.parts):
             if told.name == "workspace":
-                checked.workspace = _workspace(container, told)
+                found.workspace = _workspace(container, told)
             elif told.name == "people":
-                checked.people = _people(container, told)
-            elif told.part is not None and told.part.model is Event:
-                _Events(container, told, checked, ids).check(on_progress)
-            else:
-                _Table(container, told, checked, ids).check(on_progress)
+                found.people = _people(container, told)
+            elif told.part is not None and told.part.model is not Event:
+                _Table(container, told, found).check(on_progress)
         ids.check_references()
-    return checked
+        yield found
 
 
 class Ids:
@@ -89,6 +90,7 @@ class Ids:
         ).fetchone()
         if lacking:
             raise BadArchive(f"{lacking[0]} names {UUID(bytes=lacking[1])}, which is not in it.")
+        self.known.cache_clear()  # rows may have been named before they came
 
     def _known(self, part: str, target: UUID) -> bool:
         row = self.db.execute("SELECT 1 FROM ids WHERE part = ? AND id = ?", [part, target.bytes])
@@ -96,9 +98,9 @@ class Ids:
 
 
 class _Table:
-    def __init__(self, container: Container, told: Told, checked: Checked, ids: Ids) -> None:
+    def __init__(self, container: Container, told: Told, checked: Checked) -> None:
         assert told.part is not None
-        self.container, self.told, self.checked, self.ids = container, told, checked, ids
+        self.container, self.told, self.checked = container, told, checked
         self.part, self.take = told.part, takers(told)
         self.references = self.part.references()
         self.people = [name for name in self.part.people() if name in told.fields]
@@ -110,7 +112,7 @@ class _Table:
             for (number, _), row in zip(rows, found, strict=True):
                 self._check_row(number, row)
             pks = [row["id"] for row in found]
-            self.ids.add(self.told.name, pks)
+            self.checked.ids.add(self.told.name, pks)
             with system_scope():
                 if there := present(self.part.model, pks):
                     raise BadArchive(
@@ -122,48 +124,14 @@ class _Table:
     def _check_row(self, number: int, row: dict[str, Any]) -> None:
         for name, target in self.references.items():
             if row.get(name) is not None:
-                self.ids.refer(target, row[name], f"Line {number} of {self.told.file}, “{name}”,")
+                said = f"Line {number} of {self.told.file}, “{name}”,"
+                self.checked.ids.refer(target, row[name], said)
+        for name in ("first_event_at", "last_event_at") if self.part.model is Frame else ():
+            if row.get(name) is not None:
+                self.checked.months.add(month_of(row[name]))
         for name in self.people:
             if row[name] is not None and row[name] not in self.checked.people:
                 raise BadArchive(f"Line {number} of {self.told.file} names nobody of the people.")
-
-
-class _Events(_Table):
-    """Most of an archive. Whether one is there already, or twice, their insertion says."""
-
-    def check(self, on_progress: Progress) -> None:
-        places = {name: at for at, name in enumerate(self.told.fields)}
-        batches = ahead(EventRows(self.container, self.told).batches())
-        with closing(batches):
-            for rows in batches:
-                for name, target in self.references.items():
-                    if name in places:
-                        self._refer(rows, places[name], name, target)
-                self._note_months(rows, places["id"])
-                on_progress(len(rows), 0)
-
-    def _refer(self, rows: list[Numbered], place: int, name: str, target: str) -> None:
-        last = None  # they come in runs of one frame
-        for number, values in rows:
-            named = values[place]
-            if named is not None and named != last:
-                self.ids.refer(target, named, f"Line {number} of {self.told.file}, “{name}”,")
-            last = named
-
-    def _note_months(self, rows: list[Numbered], place: int) -> None:
-        begins = ends = 0
-        for number, values in rows:
-            if begins <= values[place].int >> 80 < ends:
-                continue
-            at = time_of(values[place])
-            if not FLOOR <= at < CEILING:
-                raise BadArchive(f"Line {number} of {self.told.file}: its id carries no sane time.")
-            month = month_of(at)
-            self.checked.months.add(month)
-            begins, ends = (
-                first_at(datetime(m.year, m.month, 1, tzinfo=UTC)).int >> 80
-                for m in (month, next_month(month))
-            )
 
 
 def _in_order(parts: list[Told]) -> list[Told]:

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from stackmemory.archive.contents import PEOPLE_FIELDS, WORKSPACE_FIELDS, Part, part_named
 from stackmemory.archive.errors import BadArchive
 from stackmemory.archive.writing import FORMAT, MANIFEST, VERSION
@@ -59,8 +61,8 @@ class Container:
     def close(self) -> None:
         self._zip.close()
 
-    def blocks(self, told: Told) -> Iterator[list[bytes]]:
-        """The lines of a part, some at a time and without their ends.
+    def texts(self, told: Told) -> Iterator[bytes]:
+        """The lines of a part, some whole ones at a time.
 
         Raises BadArchive at the end where they are not those promised.
         """
@@ -73,16 +75,17 @@ class Container:
                     size += len(block)
                     if size > told.bytes:
                         raise BadArchive(f"{told.file} does not end where it should; {AGAIN}.")
-                    *ended, rest = block.split(b"\n")
-                    if ended:
-                        ended[0] = b"".join([*begun, ended[0]])
-                        begun = []
-                    begun.append(rest)
-                    if max([sum(map(len, begun)), *map(len, ended)]) >= LONGEST_LINE:
+                    ends = block.rfind(b"\n") + 1
+                    # No line within a block is as long as one that began before it may be.
+                    first = block.find(b"\n") if ends else len(block)
+                    if sum(map(len, begun)) + max(first, len(block) - ends) >= LONGEST_LINE:
                         raise BadArchive(f"A line of {told.file} is longer than any row is.")
-                    rows += len(ended)
-                    if ended:
-                        yield ended
+                    if ends:
+                        whole = b"".join([*begun, block[:ends]])
+                        begun = []
+                        rows += int(np.count_nonzero(np.frombuffer(block, np.uint8) == 10))
+                        yield whole
+                    begun.append(block[ends:])
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as problem:
             raise BadArchive(f"{told.file} is damaged ({problem}); {AGAIN}.") from None
         if any(begun):
@@ -92,7 +95,7 @@ class Container:
 
     def rows(self, told: Told) -> Iterator[dict[str, Any]]:
         """Each row of a part, an object of exactly the part's fields."""
-        lines = (raw for block in self.blocks(told) for raw in block)
+        lines = (raw for text in self.texts(told) for raw in text[:-1].split(b"\n"))
         for number, raw in enumerate(lines, start=1):
             yield self.row(told, number, raw)
 

@@ -25,13 +25,15 @@ def workspace_hash(
     workspace: Workspace,
     of: Iterable[tuple[Part, tuple[str, ...]]] | None = None,
     called: Mapping[UUID, str] | None = None,
+    known: Iterable[Sum] = (),
 ) -> str:
     """SHA-256 over every row that an archive of the workspace would hold, in canonical form.
 
     `of` names the parts and fields of an older archive, `called` people by other addresses than those
-    they have. Needs a scope in which the workspace's rows
-    are seen. Slug, plan and what is passing do not count.
+    they have, `known` what is known of a part without reading it. Needs a scope in which the
+    workspace's rows are seen. Slug, plan and what is passing do not count.
     """
+    there = {each.name: each for each in known}
     chosen = list(of) if of is not None else [(part, part.fields) for part in parts()]
     reader = Reader(workspace)
     for part, _ in chosen:
@@ -39,7 +41,7 @@ def workspace_hash(
     reader.know(called or {})
     sums = [of_lines("workspace", [line(workspace_row(workspace))])]
     for part, fields in chosen:
-        sums.append(of_blocks(part.name, reader.blocks(part, fields)))
+        sums.append(there.get(part.name) or of_blocks(part.name, reader.blocks(part, fields)))
     return combined(sums)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from contextlib import closing
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,13 @@ from frames.reach import uuid_or_none
 from frames.signals import changed
 from frames.transfer.reading import parts as in_parts
 from frames.transfer.timeline import few_collections
-from stackmemory.archive.checking import Checked, check
+from stackmemory.archive.checking import Checked, checked
 from stackmemory.archive.container import Container, Told
 from stackmemory.archive.contents import parts
 from stackmemory.archive.errors import BadArchive
-from stackmemory.archive.event_writing import write_events
-from stackmemory.archive.hashing import workspace_hash
+from stackmemory.archive.event_rows import ALTERED
+from stackmemory.archive.event_staging import StagedEvents
+from stackmemory.archive.hashing import Sum, workspace_hash
 from stackmemory.archive.newcomer import Newcomer
 from stackmemory.archive.taking import taken, takers
 from stackmemory.archive.values import default_of
@@ -45,8 +47,8 @@ def import_workspace(
 ) -> dict[str, Any]:
     """Bring the workspace of an archive in, under its own slug or another; return the report.
 
-    All or nothing: it is looked through before anything is written, and what is written counts only
-    when its hash is the archive's and its audit chain holds. Ids stay as they were, so one
+    All or nothing: it is looked through before anything is written to a table, its events beside
+    theirs, and what is written counts only when its hash is the archive's and its audit chain holds. Ids stay as they were, so one
     installation takes it once. `by` is whoever brings it, where that is no operator. Raises
     BadArchive.
     """
@@ -55,17 +57,26 @@ def import_workspace(
         importing = _Importing(container, slug, on_progress, by)
         if by is not None:
             by.check(container)
-        checked = check(container, importing.checked_rows)
-        workspace, made = importing.write(checked)
+        with checked(container, importing.checked_rows) as sound:
+            workspace, made = importing.write(sound)
         return {
             "status": "done",
             "workspace": workspace.slug,
             "workspace_hash": container.manifest["workspace_hash"],
             "rows": {told.name: told.rows for told in container.parts},
-            "people": {"known": len(checked.people) - len(made), "made inactive": made},
+            "people": {"known": len(sound.people) - len(made), "made inactive": made},
             "members": importing.members,
+            "lost": _number_of(container.manifest.get("lost")),
             "seconds": round((timezone.now() - began).total_seconds(), 3),
         }
+
+
+class _LackingMonths(Exception):
+    """Events are of months that nothing told of: to be made outside the transaction."""
+
+    def __init__(self, months: set[date]) -> None:
+        super().__init__()
+        self.months = months
 
 
 class _Importing:
@@ -80,7 +91,7 @@ class _Importing:
         # Who was a member and is none here.
         self.members: list[dict[str, str]] = []
         self.slug = slug or str((container.manifest.get("workspace") or {}).get("slug"))
-        self.total = sum(told.rows for told in container.parts)
+        self.total = sum(told.rows for told in container.parts if told.part is not None)
         self.done = 0
         self._check_free()
 
@@ -88,19 +99,40 @@ class _Importing:
         self._tick("checking", rows)
 
     def write(self, checked: Checked) -> tuple[Workspace, list[str]]:
-        # Before the transaction: making a month locks the whole table for a moment.
-        partitions.ensure(checked.months)
-        self.done = 0
-        try:
-            with system_scope(), transaction.atomic():
-                partitions.hold()
-                partitions.ensure(checked.months)
-                return self._write(checked)
-        except IntegrityError as problem:
-            said = str(problem).partition("\n")[0][:200]
-            raise BadArchive(f"Its rows contradict each other or what is here ({said}).") from None
+        total = self.done
+        while True:
+            # Before the transaction: making a month locks the whole table for a moment.
+            partitions.ensure(checked.months)
+            try:
+                with system_scope(), transaction.atomic():
+                    partitions.hold()
+                    events = self._stage(checked)
+                    return self._write(checked, events)
+            except _LackingMonths as lacking:
+                checked.months |= lacking.months
+                self.done = total
+            except IntegrityError as problem:
+                said = str(problem).partition("\n")[0][:200]
+                raise BadArchive(
+                    f"Its rows contradict each other or what is here ({said})."
+                ) from None
 
-    def _write(self, checked: Checked) -> tuple[Workspace, list[str]]:
+    def _stage(self, checked: Checked) -> list[StagedEvents]:
+        """Look the events through, beside their table; raises BadArchive before it is touched."""
+        staged = [
+            StagedEvents(checked.workspace["id"], self.container, told, checked.ids)
+            for told in self.container.parts
+            if told.part is not None and told.part.model is Event
+        ]
+        for events in staged:
+            for number in events.take_in():
+                self._tick("checking", number)
+            if lacking := partitions.lacking(events.months):
+                raise _LackingMonths(lacking)
+        return staged
+
+    def _write(self, checked: Checked, staged: list[StagedEvents]) -> tuple[Workspace, list[str]]:
+        self.done = 0
         row = checked.workspace
         workspace = Workspace(
             id=row["id"], slug=self.slug, name=row.get("name", ""), settings=row["settings"]
@@ -115,12 +147,12 @@ class _Importing:
         told = {each.name: each for each in self.container.parts}
         in_order = [told[part.name] for part in parts() if part.name in told]
         for each in in_order:
-            if each.part is not None and each.part.model is Event:
-                for number in write_events(workspace, self.container, each):
-                    self._tick("writing", number)
-            else:
+            if each.part is not None and each.part.model is not Event:
                 self._table(workspace, each, people)
-        self._verify(workspace, in_order, people)
+                continue
+            for number in (n for events in staged for n in events.move()):
+                self._tick("writing", number)
+        self._verify(workspace, in_order, people, staged)
         if self.by is not None:
             self.members = self.by.settle(workspace, self.container.manifest)
         changed(workspace)  # search is made anew
@@ -154,14 +186,23 @@ class _Importing:
             self._tick("writing", len(rows))
         _point(model, own, later)
 
-    def _verify(self, workspace: Workspace, told: list[Told], people: dict[str, uuid.UUID]) -> None:
+    def _verify(
+        self,
+        workspace: Workspace,
+        told: list[Told],
+        people: dict[str, uuid.UUID],
+        staged: list[StagedEvents],
+    ) -> None:
         of = [(each.part, each.fields) for each in told if each.part is not None]
         called = {pk: email for email, pk in people.items()}
-        if workspace_hash(workspace, of, called) != self.container.manifest.get("workspace_hash"):
-            raise BadArchive(
-                "What the rows became is not what the manifest’s hash is of: the archive was"
-                " altered after it was made. Export the workspace again."
-            )
+        known = []
+        for events in staged:
+            # Their lines were as their values are spelled: so these have the hash of the lines.
+            events.verify(workspace)
+            known.append(Sum(*(getattr(events.told, name) for name in Sum._fields)))
+        found = workspace_hash(workspace, of, called, known)
+        if found != self.container.manifest.get("workspace_hash"):
+            raise BadArchive(ALTERED)
         if fault := next(audit.faults(workspace), None):
             raise BadArchive(f"The audit log in it is not whole: {fault}.")
 
@@ -185,6 +226,11 @@ class _Importing:
         self.done += rows
         if self.on_progress is not None:
             self.on_progress(phase, self.done, self.total)
+
+
+def _number_of(names: object) -> int:
+    """How many objects the archive was made without."""
+    return len(names) if isinstance(names, list) else 0
 
 
 def _people(checked: Checked) -> tuple[dict[str, uuid.UUID], list[str]]:

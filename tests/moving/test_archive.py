@@ -5,29 +5,24 @@ from __future__ import annotations
 import json
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 
 import pytest
 from django.apps import apps
 from django.core.management import call_command
 from django.db import connection, transaction
-from django.utils import timezone
 
-from frames import sweeping
 from frames.models import Event, Frame
-from frames.models.event import PAYLOADS
 from search.models import Document
-from stackmemory.archive import container, event_lines
-from stackmemory.archive.contents import CONTENTS, LEFT_OUT, part_named, parts
+from stackmemory.archive import container
+from stackmemory.archive.contents import CONTENTS, LEFT_OUT, parts
 from stackmemory.archive.errors import BadArchive
-from stackmemory.archive.hashing import combined, of_lines, workspace_hash
+from stackmemory.archive.hashing import workspace_hash
 from stackmemory.archive.reading import import_workspace
-from stackmemory.archive.rows import Reader, line
 from stackmemory.archive.writing import export_workspace
-from stackmemory.lib import blobs
 from stackmemory.lib.row_security import tenant_models
 from stackmemory.lib.tenancy import workspace_scope
 from stackmemory.lib.uuid7 import uuid7
+from tests.moving.archives import ELSEWHERE, parts_of, rewrite, row_change
 from tests.moving.teams import make_team, purge, rows_of
 from workspaces import audit
 from workspaces.models import ApiKey, Audit, Membership, User, Workspace
@@ -44,11 +39,6 @@ def team(tmp_path):
 def archive(team, tmp_path):
     export_workspace(workspace=team, output=tmp_path / "team.zip")
     return tmp_path / "team.zip"
-
-
-def parts_of(path):
-    with zipfile.ZipFile(path) as file:
-        return {name: file.read(name).decode() for name in file.namelist()}
 
 
 def test_every_tenant_table_is_in_an_archive_or_has_a_reason_not_to_be():
@@ -177,40 +167,6 @@ def test_private_frames_may_stay_behind(team, tmp_path):
     assert not Frame.objects.in_workspace(team).filter(visibility="private").exists()
 
 
-def rewrite(path, change, *, honest=True):
-    """The archive with one part changed; an honest forger mends the manifest too."""
-    content = parts_of(path)
-    manifest = json.loads(content.pop("manifest.json"))
-    change(content, manifest)
-    sums = []
-    for part in manifest["parts"] if honest else []:
-        text = content.get(part["file"])
-        if text is not None:
-            found = of_lines(
-                part["name"], text.encode("utf-8", "surrogatepass").splitlines(keepends=True)
-            )
-            part.update(found._asdict())
-            sums.append(found)
-    if honest:
-        manifest["workspace_hash"] = combined(sums)
-    forged = path.with_name("forged.zip")
-    with zipfile.ZipFile(forged, "w", zipfile.ZIP_DEFLATED) as file:
-        for name, text in content.items():
-            file.writestr(name, text.encode("utf-8", "surrogatepass"))
-        file.writestr("manifest.json", json.dumps(manifest))
-    return forged
-
-
-def row_change(part, **values):
-    def change(content, manifest):
-        lines = content[f"rows/{part}.jsonl"].splitlines()
-        row = json.loads(lines[0]) | values
-        lines[0] = json.dumps(row, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-        content[f"rows/{part}.jsonl"] = "\n".join(lines) + "\n"
-
-    return change
-
-
 def first_twice(content, manifest):
     name = "rows/frames.anchor.jsonl"
     content[name] += content[name].splitlines()[0] + "\n"
@@ -258,7 +214,6 @@ def moved_in_log(content, manifest):
     content[name] = content[name].replace('"action":"key.created"', '"action":"key.revoked"')
 
 
-ELSEWHERE = str(uuid7())
 HOSTILE = {
     "newer": (newer, "newer"),
     "newer part": (newer_part, "frames.dream"),
@@ -365,74 +320,3 @@ def test_the_commands(team, tmp_path, capsys, as_application):
         with pytest.raises(SystemExit):
             call_command(*wrong)
         assert capsys.readouterr().err.strip()
-
-
-@pytest.mark.postgresql_only
-def test_the_database_spells_events_as_python_does(team, monkeypatch, as_application):
-    """Byte for byte, in blocks of any size: odd numbers, escapes, old and far times, NULs escaped."""
-    frame = Frame.objects.in_workspace(team).filter(name="Build").get()
-    said = '{"q":"\\"\\\\ \\u0000 \\n / é 𝄞 \u2028 \x7f \u0001 \x1b","n":1.50}'
-    scores = (None, 0.0, -0.0, 1.0, 0.1, 1e-7, 123456.789, 1e14, 1e15, 1e16, -1.5e300, 5e-324)
-    times = (datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC))
-    for number, score in enumerate(scores):
-        Event.unscoped.create(
-            workspace=team, frame=frame, type="o\tdd\r", seq=-number, payload=said, score=score,
-            occurred_at=times[number % 2], source={"b": 1, "a": [1.10]}, source_id="\\.",
-        )  # fmt: skip
-    part = part_named("frames.event")
-    monkeypatch.setattr(event_lines, "AT_ONCE", 3)
-    with as_application(), workspace_scope(team.pk):
-        reader = Reader(team)
-        blocks = list(reader.blocks(part))
-        assert len(blocks) > 5
-        expected = [line(row) for chunk in reader.chunks(part) for row in chunk]
-    assert b"".join(text for _, text in blocks) == b"".join(expected)
-    assert sum(number for number, _ in blocks) == len(expected) == 11 + len(scores)
-
-
-def event_twice(content, manifest):
-    name = "rows/frames.event.jsonl"
-    content[name] += content[name].splitlines()[-1] + "\n"
-
-
-def reference(content, manifest):
-    """To the object of a large payload, as if that were a field of an archive."""
-    (part,) = (part for part in manifest["parts"] if part["name"] == "frames.event")
-    part["fields"] = sorted([*part["fields"], "stored_digest"])
-    name = "rows/frames.event.jsonl"
-    rows = [json.loads(text) | {"stored_digest": "0" * 64} for text in content[name].splitlines()]
-    content[name] = "".join(line(row).decode() for row in rows)
-
-
-def test_events_are_looked_at_as_closely(team, archive, as_application):
-    """They are taken by types in one go; what does not fit says why, as of any other row."""
-    purge(team)
-    for change, words in (
-        (row_change("frames.event", payload="a\0b"), "payload"),
-        (row_change("frames.event", payload="\ud800"), "no row|payload"),
-        (row_change("frames.event", payload=None), "payload"),
-        (row_change("frames.event", source="{"), "source"),
-        (row_change("frames.event", seq=2**63), "seq"),
-        (row_change("frames.event", seq="1"), "seq"),
-        (row_change("frames.event", redactions=-1), "redactions"),
-        (row_change("frames.event", score=True), "score"),
-        (row_change("frames.event", occurred_at="2026-01-01T00:00:00"), "without a zone"),
-        (row_change("frames.event", frame=ELSEWHERE), ELSEWHERE),
-        (row_change("frames.event", session=ELSEWHERE), ELSEWHERE),
-        (row_change("frames.event", stored_digest="0" * 64), "no row"),
-        (reference, "does not know"),
-        (event_twice, "contradict"),
-        # taken, but not what the hash is of: another spelling of the same time
-        (row_change("frames.event", occurred_at="2026-01-01T00:00:00.000000+00:00"), "altered"),
-    ):
-        with pytest.raises(BadArchive, match=words):
-            import_workspace(path=rewrite(archive, change))
-        assert not Workspace.objects.exists(), words
-    assert not rows_of(team)
-    # What was put down for a workspace that came to nothing goes when it has been there for a day.
-    assert list(blobs.stored(PAYLOADS, team.pk))
-    with as_application():
-        assert sweeping.sweep_everywhere() == 0
-        assert sweeping.sweep_everywhere(timezone.now() + 2 * sweeping.GRACE) == 1
-    assert not list(blobs.stored(PAYLOADS, team.pk))
-    assert import_workspace(path=archive)["status"] == "done"
