@@ -64,7 +64,8 @@ def looked_for(given: Given, source: str, target: str) -> Files:
     places = {} if given.without else stores(given, source, target)
     found = Files({name: Side(*pair) for name, pair in places.items()})
     for kind in KINDS:
-        number, octets = _counted(kind, found.sides.get(kind.store))
+        side = found.sides.get(kind.store)
+        number, octets = _counted(kind, side)
         found.octets += octets
         if number:
             found.named[kind.label] = number
@@ -76,7 +77,13 @@ def looked_for(given: Given, source: str, target: str) -> Files:
         ]
         if numbers:
             _must_be_known(name, side, ", ".join(numbers))
+        elif side.source and _may_name_files(name):
+            side.source.must_be_there(name)
     return found
+
+
+def _may_name_files(store: str) -> bool:
+    return any(kind.rows().using(SOURCE).exists() for kind in KINDS if kind.store == store)
 
 
 def _counted(kind: Kind, side: Side | None) -> tuple[int, int]:

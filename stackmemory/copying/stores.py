@@ -9,7 +9,6 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.conf import settings
 from django.core.files.storage import FileSystemStorage, Storage, storages
-from django.db import connections
 from django.utils.module_loading import import_string
 
 from stackmemory.backup.places import STORAGE
@@ -40,6 +39,14 @@ class Store:
             raise CannotCopy(
                 f"The rows name files, and there are none in {self.said}. Say where they are with"
                 f" --from-{what}, or leave them behind with --without-files."
+            )
+
+    def must_be_there(self, what: str) -> None:
+        """Raise CannotCopy where there is no such folder, though rows are there that may name files."""
+        if isinstance(self.storage, FileSystemStorage) and not Path(self.storage.location).is_dir():
+            raise CannotCopy(
+                f"There is no {self.said}, and uploads may wait there. Say where they are with"
+                f" --from-{what}; where there are none, an empty folder will do."
             )
 
     def must_take(self) -> None:
@@ -107,18 +114,11 @@ def _media(option: str, where: str) -> Store | None:
 
 def _by_default(what: str, url: str) -> Store | None:
     """This environment's own where the database is; of an SQLite file, what lies beside it."""
-    if place(url) == _own_place():
+    if place(url) == place(settings.DATABASE_URL):
         return _own() if what == OBJECTS else _folder(str(settings.MEDIA_ROOT))
     if url.startswith("sqlite"):
         return _folder(str(Path(place(url).removeprefix("sqlite:")).parent / BESIDE[what]))
     return None
-
-
-def _own_place() -> str:
-    own = connections["default"].settings_dict
-    if own["ENGINE"].endswith("sqlite3"):
-        return f"sqlite:{os.path.realpath(own['NAME'])}"
-    return f"{own['HOST']}:{own['PORT'] or 5432}/{own['NAME']}"
 
 
 def _own() -> Store:

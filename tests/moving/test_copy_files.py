@@ -17,7 +17,8 @@ from django.db import models
 from stackmemory.copying import files
 from stackmemory.copying.errors import CannotCopy
 from stackmemory.copying.running import copy_database
-from stackmemory.copying.stores import Given
+from stackmemory.copying.stores import Given, stores
+from stackmemory.lib.objects import folder
 from tests.moving.conftest import TEAMS, contents
 
 pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("trial")]
@@ -119,7 +120,7 @@ def test_what_is_lost_damaged_or_taken_is_told_and_the_rest_goes(own, trial, tmp
     assert contents(to / "objects") == contents(source / "objects")
 
 
-def test_places_are_known_before_anything_is_copied(own, trial, tmp_path, s3, monkeypatch):
+def test_places_are_known_before_anything_is_copied(own, trial, tmp_path, s3, settings):
     home, url = own
     empty = sqlite3.connect(trial.target(tmp_path).removeprefix("sqlite:///"))
     target = trial.target(tmp_path)
@@ -140,6 +141,30 @@ def test_places_are_known_before_anything_is_copied(own, trial, tmp_path, s3, mo
         tables = empty.execute("SELECT count(*) FROM sqlite_master WHERE name = 'stackmemory_copy'")
         assert tables.fetchone() == (0,)
     assert not (tmp_path / "to").exists()
+    # Uploads that may or may not have left something: of a folder that is not there nobody can tell.
+    with closing(sqlite3.connect(home / "trial.sqlite3")) as db, db:
+        for table in ("export", "storedpayload", "payloaduse", "archivedperiod"):
+            db.execute(f"DELETE FROM frames_{table}")
+        db.execute("DELETE FROM stackmemory_archiveimport")
+        db.execute("UPDATE frames_transfer SET state = 'failed' WHERE state = 'waiting'")
+    with pytest.raises(CannotCopy, match="an empty folder will do"):
+        copy_database(source=url, target=target)
+    # The environment's own are known by its database.
+    settings.DATABASE_URL = trial.url
+    settings.STORAGES = settings.STORAGES | {"objects": folder(str(trial.home / "var" / "objects"))}
+    settings.MEDIA_ROOT = trial.home / "var" / "files"
+    own_ones = stores(Given(), trial.url, target)
+    assert [pair[0].said for pair in own_ones.values()] == [
+        str(trial.home / "var" / name) for name in ("objects", "files")
+    ]
+    assert [pair[1].said for pair in own_ones.values()] == [
+        str(tmp_path / name) for name in ("objects", "files")
+    ]
+
+
+def test_without_a_place_it_says_what_to_give(own, trial, tmp_path, monkeypatch):
+    home, url = own
+    target = trial.target(tmp_path)
     # A server says nothing of where its files are, unless it is that of this environment.
     monkeypatch.setattr("stackmemory.copying.stores._by_default", lambda what, url: None)
     for places, option in (
