@@ -108,7 +108,11 @@ def _open(alias: str, url: str) -> None:
         connections[alias].ensure_connection()
     except DatabaseError as problem:
         said = str(problem).strip().splitlines()[0]
-        raise CannotCopy(f"{place(url)} cannot be opened: {said}") from None
+        if alias == SOURCE and config["ENGINE"].endswith("sqlite3"):
+            said += (
+                ". SQLite keeps its log beside the file: this user has to be able to write there"
+            )
+        raise CannotCopy(f"{place(url)} cannot be opened: {said}.") from None
 
 
 def _migrations(alias: str) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
