@@ -142,9 +142,12 @@ def _rewrite(period: ArchivedPeriod, touches: Touches, goes: Goes) -> list[Row] 
     except ColdLost:
         with system_scope():
             rows = ArchivedPeriod.unscoped.filter(pk=period.pk, object=period.object)
-            if rows.filter(state=period.state).exists():
-                raise
-        return None
+            is_still = rows.filter(state=period.state).exists()
+        if is_still and period.state in ArchivedPeriod.HOLDING:
+            raise
+        if is_still:  # it counts no more, and a restored backup does not have it
+            store.delete(period.object)
+        return [] if is_still else None
     if not touches(container):
         return []
     taken = [_bare(row) for row in store.rows(period, container) if goes(row)]

@@ -117,3 +117,13 @@ def test_erasing_reaches_what_small_objects_became_meanwhile(crumbs, acme, monke
     assert (len(table()), in_store(objects)) == (3, in_manifest())
     for period in ArchivedPeriod.unscoped.all():
         assert crumbs.pk not in read(period).frames
+    # One that waits to be deleted, and is gone already, holds nobody up.
+    ArchivedPeriod.unscoped.create(
+        workspace=acme,
+        project=other.project,
+        month="2026-06-01",
+        part=90,
+        state="replaced",
+        object="cold/gone",
+    )
+    assert len(forgetting.forget(acme, frames=[other.pk])) == 3
