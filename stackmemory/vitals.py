@@ -11,6 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.db.models import Count, Min, Sum
+from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from frames import partitions
@@ -56,7 +57,7 @@ def backlog() -> dict[str, Any]:
     now = timezone.now()
     states = dict(Job.objects.order_by().values_list("state").annotate(n=Count("pk")))
     due = Job.objects.filter(state="waiting", due_at__lte=now)
-    found = due.aggregate(first=Min("due_at"), n=Count("pk"))
+    found = due.aggregate(first=Min(Greatest("due_at", "created_at")), n=Count("pk"))
     age = (now - found["first"]).total_seconds() if found["first"] else 0.0
     return {
         "states": {state: states.get(state, 0) for state in Job.State.values},

@@ -25,7 +25,7 @@ def store(tmp_path):
 def queued(monkeypatch):
     """Jobs that were enqueued, instead of running them."""
     jobs = []
-    monkeypatch.setattr(upload, "enqueue", lambda job, *ids: jobs.append((job, *ids)))
+    monkeypatch.setattr(upload, "enqueue", lambda job, *ids, **_: jobs.append((job, *ids)))
     return jobs
 
 

@@ -66,7 +66,7 @@ def receive(
         options=options.as_json() | {"dry_run": dry_run},
         created_by=user,
     )
-    enqueue("frames.jobs.run_import", workspace.id, transfer.id)
+    enqueue("frames.jobs.run_import", workspace.id, transfer.id, ahead=True)
     return transfer
 
 
@@ -78,7 +78,7 @@ def begin(transfer: Transfer, folder: Path, *, now: bool = False) -> None:
     if now:
         run_upload(transfer)
     else:
-        enqueue("frames.jobs.run_import", transfer.workspace_id, transfer.id)
+        enqueue("frames.jobs.run_import", transfer.workspace_id, transfer.id, ahead=True)
 
 
 def folder_of(transfer: Transfer) -> Path:
@@ -107,7 +107,7 @@ def retry(transfer: Transfer) -> bool:
     stopped = query.filter(state__in=("failed", "cancelled")).exclude(upload="")
     if not stopped.update(state=Transfer.State.WAITING, error="", finished_at=None):
         return False
-    enqueue("frames.jobs.run_import", transfer.workspace_id, transfer.id)
+    enqueue("frames.jobs.run_import", transfer.workspace_id, transfer.id, ahead=True)
     return True
 
 

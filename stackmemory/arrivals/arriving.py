@@ -126,7 +126,7 @@ def begin(arrival: ArchiveImport) -> None:
     ArchiveImport.objects.filter(pk=arrival.pk).update(
         state=State.WAITING, size=size, beat_at=timezone.now()
     )
-    enqueue("stackmemory.arrivals.jobs.run_arrival", arrival.pk)
+    enqueue("stackmemory.arrivals.jobs.run_arrival", arrival.pk, ahead=True)
 
 
 def cancel(arrival: ArchiveImport) -> bool:

@@ -72,7 +72,7 @@ def ask(
         project=project if format == Export.Format.STORE else None,
         options={"schema": schema, "private": private},
     )  # fmt: skip
-    enqueue("stackmemory.exports.jobs.run_export", actor.workspace.pk, export.pk)
+    enqueue("stackmemory.exports.jobs.run_export", actor.workspace.pk, export.pk, ahead=True)
     return export
 
 

@@ -29,6 +29,8 @@ from stackmemory.lib.listen import direct_parameters
 logger = logging.getLogger(__name__)
 CHANNEL = "stackmemory_jobs"
 RUN = "stackmemory.lib.queue.run"
+# Seconds by which a job is due earlier that somebody sits and waits for: the queue goes by that time.
+AHEAD = 86_400
 # Without a notice, how long until the queue is looked at again: retries and leases fall due.
 IDLE, POLL = 0.5, 0.2
 # What is lost with these writes in a crash of the server is done again.
@@ -52,21 +54,21 @@ def later() -> str:
 def insert(name: str, args: list[Any], *, queue: str, once: str | None = None) -> int | None:
     """Put a job into the queue, in the transaction we are in; None if `once` has one already."""
     with connection.cursor() as cursor:
-        cursor.execute(_insertion(), [queue, name, json.dumps(args), once])
+        cursor.execute(_insertion(), [queue, name, json.dumps(args), 0, once])
         row = cursor.fetchone()
     return int(row[0]) if row else None
 
 
-def put(name: str, args: list[Any], *, queue: str) -> None:
-    """As insert(), for whom it is enough that it will be there."""
-    carry_out(_insertion(), [queue, name, json.dumps(args), None])
+def put(name: str, args: list[Any], *, queue: str, ahead: bool = False) -> None:
+    """As insert(), for whom it is enough that it will be there; `ahead` of what waits already."""
+    carry_out(_insertion(), [queue, name, json.dumps(args), -AHEAD if ahead else 0, None])
 
 
 def _insertion() -> str:
     sql = (
         "INSERT INTO stackmemory_job"
         " (queue, name, args, state, due_at, attempts, error, once, created_at)"
-        f" VALUES (%s, %s, %s, 'waiting', {now()}, 0, '', %s, {now()})"
+        f" VALUES (%s, %s, %s, 'waiting', {later()}, 0, '', %s, {now()})"
         " ON CONFLICT DO NOTHING RETURNING id"
     )
     if connection.vendor == "postgresql":

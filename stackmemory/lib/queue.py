@@ -33,17 +33,18 @@ ERROR_LENGTH = 4000
 KEPT_DAYS = 7
 
 
-def enqueue(job: str, *ids: UUID | str) -> None:
+def enqueue(job: str, *ids: UUID | str, ahead: bool = False) -> None:
     """Run `job` (a dotted path) in a worker once this transaction commits.
 
     It is a row of that transaction: a rollback takes it back, and after the commit no crash of any
-    process loses it.
+    process loses it. `ahead` is for what somebody watches a page for: it does not stand behind the
+    hundreds of jobs by which search follows an import.
     """
     words = list(map(str, ids))
     if settings.Q_CLUSTER["sync"]:
         transaction.on_commit(partial(async_task, job, *words))
     else:
-        put(job, words, queue=str(Conf.CLUSTER_NAME))
+        put(job, words, queue=str(Conf.CLUSTER_NAME), ahead=ahead)
 
 
 def enqueue_once(word: str, job: str, *ids: UUID | str) -> bool:

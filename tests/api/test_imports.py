@@ -26,7 +26,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def jobs(monkeypatch) -> list[Any]:
     found: list[Any] = []
-    monkeypatch.setattr(upload, "enqueue", lambda job, *ids: found.append(ids))
+    monkeypatch.setattr(upload, "enqueue", lambda job, *ids, **_: found.append(ids))
     return found
 
 

@@ -48,7 +48,7 @@ class Carrier:
     def bytes_sent(self, method: str = "PUT") -> int:
         return sum(size for asked, _, size in self.asked if asked == method)
 
-    def _enqueue(self, job: str, workspace_id: Any, transfer_id: Any) -> None:
+    def _enqueue(self, job: str, workspace_id: Any, transfer_id: Any, **_: Any) -> None:
         assert job == "frames.jobs.run_import"
         self.jobs.append((str(workspace_id), str(transfer_id)))
 

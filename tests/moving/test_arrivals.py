@@ -112,7 +112,7 @@ def test_it_is_stopped_and_what_a_killed_worker_left_is_taken_up(
     content, acme, alice, bob, login, monkeypatch, as_application
 ):
     client = login(alice)
-    monkeypatch.setattr(arriving, "enqueue", lambda *ids: None)
+    monkeypatch.setattr(arriving, "enqueue", lambda *ids, **_: None)
     client.post(URL, {"file": SimpleUploadedFile("team.zip", content)})
     arrival = ArchiveImport.objects.get()
     url = f"{URL}{arrival.pk}/cancellation/"

@@ -15,7 +15,7 @@ from django_q.scheduler import scheduler
 from django_q.signals import pre_execute
 from django_q.signing import SignedPackage
 
-from stackmemory import schedules
+from stackmemory import schedules, vitals
 from stackmemory.lib import queue
 from stackmemory.lib.broker import JobBroker
 from stackmemory.lib.queue import enqueue, enqueue_once
@@ -89,6 +89,15 @@ def test_batches_are_claimed_once(broker):
     work(broker, second)
     work(broker, first)
     assert sorted(int(id_) for (id_,) in done) == list(range(14))
+
+
+def test_what_somebody_waits_for_does_not_stand_behind_what_follows_a_backfill(broker):
+    for number in range(12):
+        enqueue(f"{HERE}.job", str(number))
+    enqueue(f"{HERE}.job", "watched", ahead=True)
+    assert vitals.backlog()["age"] < 60, "it is no day late"
+    assert work(broker) == 10
+    assert ("watched",) in done
 
 
 def test_a_failed_job_waits_longer_each_time_and_is_given_up_in_sight(broker, login):
