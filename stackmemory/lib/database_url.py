@@ -23,6 +23,8 @@ def database_settings(url: str, *, require_tls: bool, pool: int = 0) -> dict[str
         # IMMEDIATE + WAL + a long wait: no "database is locked" with four writers (measured).
         options.setdefault("transaction_mode", "IMMEDIATE")
         options.setdefault("timeout", 20)
+        # To open it anew costs six statements, and whoever closes it last writes the whole log back.
+        config.setdefault("CONN_MAX_AGE", 60)
         options.setdefault(
             "init_command",
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA cache_size=-20000;"
