@@ -10,6 +10,7 @@ import io
 import json
 import tarfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -45,6 +46,7 @@ class Writer:
 
     def finish(self, about: Json) -> Json:
         manifest = {"format": FORMAT, "version": VERSION, **about, "parts": self.parts}
+        manifest["sha256"] = sum_of(manifest)
         self._json(LAST, manifest)
         self._tar.close()
         return manifest
@@ -61,6 +63,18 @@ def check(source: BinaryIO, take: Callable[[str, BinaryIO], None]) -> Json:
 
     `take` is given each part as a stream and must read all of it. Raises BadBackup.
     """
+    with _in_a_sentence():
+        return _checked(source, take)
+
+
+def sum_of(manifest: Json) -> str:
+    """SHA-256 of what a manifest says, for the manifest itself."""
+    said = {name: value for name, value in manifest.items() if name != "sha256"}
+    text = json.dumps(said, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _checked(source: BinaryIO, take: Callable[[str, BinaryIO], None]) -> Json:
     found: list[Json] = []
     first: Json | None = None
     manifest: Json | None = None
@@ -73,6 +87,8 @@ def check(source: BinaryIO, take: Callable[[str, BinaryIO], None]) -> Json:
             raise BadBackup("This is a tar file, but not a backup of StackMemory.")
         elif name == LAST:
             manifest = _understood(stream.read(MOST_JSON))
+            if manifest.get("sha256") != sum_of(manifest):
+                raise BadBackup(f"The backup’s manifest is damaged; {AGAIN}.")
         else:
             reading = _Hashed(stream)
             take(name, reading)  # type: ignore[arg-type]
@@ -88,9 +104,10 @@ def check(source: BinaryIO, take: Callable[[str, BinaryIO], None]) -> Json:
 
 def each(source: BinaryIO, take: Callable[[str, BinaryIO], None]) -> None:
     """Every part once more, of a backup that was checked."""
-    for name, stream in _members(source):
-        if name not in (FIRST, LAST):
-            take(name, stream)
+    with _in_a_sentence():
+        for name, stream in _members(source):
+            if name not in (FIRST, LAST):
+                take(name, stream)
 
 
 def copy(stream: BinaryIO, path: Path) -> None:
@@ -105,13 +122,19 @@ def drain(stream: BinaryIO) -> None:
 
 
 def _members(source: BinaryIO) -> Iterator[tuple[str, BinaryIO]]:
+    with tarfile.open(fileobj=source, mode="r|", bufsize=PIECE) as tar:
+        for info in tar:
+            stream = tar.extractfile(info) if info.isreg() else None
+            if stream is None:
+                raise BadBackup(f"“{info.name[:100]}” has no place in a backup.")
+            yield info.name, stream  # type: ignore[misc]
+
+
+@contextmanager
+def _in_a_sentence() -> Iterator[None]:
+    """What is damaged shows between the parts, or while one is read."""
     try:
-        with tarfile.open(fileobj=source, mode="r|", bufsize=PIECE) as tar:
-            for info in tar:
-                stream = tar.extractfile(info) if info.isreg() else None
-                if stream is None:
-                    raise BadBackup(f"“{info.name[:100]}” has no place in a backup.")
-                yield info.name, stream  # type: ignore[misc]
+        yield
     except (tarfile.TarError, EOFError, ValueError) as problem:
         raise BadBackup(f"This is no backup, or a damaged one ({problem}); {AGAIN}.") from None
 

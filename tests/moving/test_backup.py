@@ -174,6 +174,9 @@ def test_what_is_damaged_or_locked_is_refused_before_anything_is_written(here, t
     at = plain.index(b"half of it")
     assert "not what the manifest says" in refused(plain[:at] + b"HALF" + plain[at + 4 :])
     assert "no end" in refused(plain[: plain.index(b"manifest.json")] + bytes(1024))
+    for cut in (600, at, plain.index(b"manifest.json") + 600):
+        assert "no backup, or a damaged one (unexpected end" in refused(plain[:cut])
+    assert "manifest is damaged" in refused(plain.replace(b'"sum": "', b'"sam": "'))
     assert "no backup" in refused(b"something else")
     assert "version 2" in refused(plain.replace(b'"version": 1', b'"version": 2'))
     target.drop()
@@ -193,11 +196,19 @@ def test_objects_that_are_lost_are_named_and_those_left_out_unseen_are_found(
     assert "2 objects that rows name were not there: cold/y" in capsys.readouterr().out
     backup = next((tmp_path / "b").glob("*.tar"))
     whole = backup.read_bytes()
-    backup.write_bytes(whole.replace(b'"missing": [\n  "cold/y"', b'"missing": [\n  "cold/x"'))
-    assert backup.read_bytes() != whole
+    other = whole.replace(b'"missing": [\n  "cold/y"', b'"missing": [\n  "cold/x"')
+    backup.write_bytes(summed(other))
+    assert other != whole
     with pytest.raises(SystemExit):
         call_command("verify_backup", str(tmp_path / "b"))
     assert "objects that are not in it: cold/y" in capsys.readouterr().err
+
+
+def summed(plain: bytes) -> bytes:
+    """A backup whose manifest was altered, as if it had been written so."""
+    start = plain.rindex(b'{\n "format"')
+    manifest, _ = json.JSONDecoder().raw_decode(plain[start:].decode())
+    return plain.replace(manifest["sha256"].encode(), container.sum_of(manifest).encode())
 
 
 def as_settings(database: OwnDatabase) -> dict:
@@ -210,7 +221,7 @@ def test_a_restored_database_is_compared_row_by_row(here, tmp_path):
     at = plain.index(b'"frames_frame": {')
     at = plain.index(b'"sum": "', at) + len(b'"sum": "') + 1
     other = b"1" if plain[at : at + 1] != b"1" else b"2"
-    (tmp_path / "b.tar").write_bytes(plain[:at] + other + plain[at + 1 :])
+    (tmp_path / "b.tar").write_bytes(summed(plain[:at] + other + plain[at + 1 :]))
     where, name = find(str(tmp_path / "b.tar"))
     target = empty(tmp_path)
     with pytest.raises(BadBackup, match="frames_frame has other rows"):
