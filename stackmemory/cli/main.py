@@ -154,7 +154,7 @@ def run_status(options: argparse.Namespace) -> int:
     else:
         for line in status.lines(told):
             say(line)
-    return 0
+    return 2 if "error" in told else 0
 
 
 def run_push(options: argparse.Namespace) -> int:

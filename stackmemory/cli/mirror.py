@@ -18,7 +18,7 @@ from stackmemory.cli import snapshot
 from stackmemory.cli.gained import LOG, TASKS, Gained, Memory, extract, look
 from stackmemory.cli.push import Wishes, send
 from stackmemory.cli.server import Away, Denied, Server
-from stackmemory.cli.store import Store, locate, pack
+from stackmemory.cli.store import Gone, Store, locate, pack
 from stackmemory.cli.talk import Problem, say, say_json, span, warn
 
 # A look at a large store takes a while: so many times as long it is left alone.
@@ -66,13 +66,20 @@ class Mirror:
 
     def has_changed(self) -> bool:
         """Whether anything was written since the last look, as far as sizes and times tell."""
-        stamps = _stamps(locate(self.path))
+        try:
+            stamps = _stamps(locate(self.path))
+        except Gone:  # put elsewhere for a moment, or for good: what comes back is looked at whole
+            self._notice()
+            raise
         if stamps == self.stamps:
             return False
+        self._notice()
+        return True
+
+    def _notice(self) -> None:
         if self.noticed is None:
             self.noticed = self.server.clock()
             self.tell(behind_since=time.time())
-        return True
 
     def tell(self, **news: Any) -> None:
         """Leave word for `stackmemory status`."""
@@ -161,22 +168,18 @@ def follow(
         if mirror.server.clock() - heard > HEARTBEAT:
             heard = mirror.server.clock()
             mirror.tell()
-        if mirror.has_changed():
-            began = mirror.server.clock()
-            try:
+        began = mirror.server.clock()
+        try:
+            if mirror.has_changed():
                 tell(mirror.round())
                 pause = max(interval, REST * mirror.took)
-            except Problem as problem:
-                if once or (isinstance(problem, Denied) and problem.status in FOR_GOOD):
-                    raise
-                pause = min(max(pause, 1.0) * 2, LONGEST_PAUSE)
-                behind = span(mirror.server.clock() - (mirror.noticed or began))
-                why = (
-                    str(problem)
-                    if not isinstance(problem, Away)
-                    else f"{problem} It is waited for."
-                )
-                warn(f"Behind by {behind}: {why}")
+        except Problem as problem:
+            if once or (isinstance(problem, Denied) and problem.status in FOR_GOOD):
+                raise
+            pause = min(max(pause, 1.0) * 2, LONGEST_PAUSE)
+            behind = span(mirror.server.clock() - (mirror.noticed or began))
+            waited = isinstance(problem, Away | Gone)
+            warn(f"Behind by {behind}: {problem}{' It is waited for.' if waited else ''}")
         if once:
             return
         sleep(pause)

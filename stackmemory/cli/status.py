@@ -10,15 +10,18 @@ from typing import Any
 from stackmemory.cli import account as accounts
 from stackmemory.cli import mirror, spool
 from stackmemory.cli.place import repository, slug_of
-from stackmemory.cli.server import Denied, Server
+from stackmemory.cli.server import Away, Denied, Server
 from stackmemory.cli.talk import span
 
 LAST = 5
 
 
 def gather(server: Server, *, cwd: Path, project: str | None = None) -> dict[str, Any]:
-    """Everything `status` tells, as one object."""
-    me = server.get("me")
+    """Everything `status` tells, as one object; where nobody answers, what this machine knows."""
+    try:
+        me = server.get("me")
+    except Away as problem:
+        return {"server": server.url, "error": str(problem), **_here()}
     found = _project(server, me, cwd, project)
     told: dict[str, Any] = {
         "server": server.url,
@@ -29,8 +32,7 @@ def gather(server: Server, *, cwd: Path, project: str | None = None) -> dict[str
         "session": None,
         "stack": [],
         "events": [],
-        "waiting": asdict(spool.backlog(accounts.state_folder())),
-        "mirrors": mirror.words(),
+        **_here(),
     }
     if found is None:
         return told
@@ -43,6 +45,11 @@ def gather(server: Server, *, cwd: Path, project: str | None = None) -> dict[str
         frame = told["stack"][-1]["id"]
         told["events"] = server.get(f"frames/{frame}/events", newest="true", limit=LAST)["items"]
     return told
+
+
+def _here() -> dict[str, Any]:
+    """What waits on this machine, and how its mirrors stand."""
+    return {"waiting": asdict(spool.backlog(accounts.state_folder())), "mirrors": mirror.words()}
 
 
 def _project(
@@ -63,6 +70,8 @@ def _project(
 def lines(told: dict[str, Any], now: datetime | None = None) -> list[str]:
     """The same for a person."""
     now = now or datetime.now(UTC)
+    if "error" in told:
+        return [told["error"], *_waits(told, now)]
     who = told["user"] or "a key that belongs to nobody"
     out = [f"{who} in {told['workspace']} at {told['server']} (key {told['key']})"]
     project, session = told["project"], told["session"]

@@ -27,6 +27,10 @@ COMPANIONS = ("tasks.jsonl", "session-decisions.json", "projects.db")
 MOMENT = (1980, 1, 1, 0, 0, 0)
 
 
+class Gone(Problem):
+    """There is no store in the place."""
+
+
 @dataclass
 class Store:
     """`parts` are the files by their place in the zip, `at` the place of the store itself."""
@@ -50,7 +54,7 @@ def locate(path: Path) -> Store:
         if path.is_dir():
             inside = path if (path / "context.db").is_file() else path / FOLDER
             if not (inside / "context.db").is_file():
-                raise Problem(
+                raise Gone(
                     f"{path} holds no context.db, nor does a {FOLDER} folder in it; give the folder"
                     " of a repository in which StackMemory was used."
                 )
@@ -59,7 +63,7 @@ def locate(path: Path) -> Store:
             return _folder(path.parent) if path.name == "context.db" else _file(path)
     except PermissionError:
         raise Problem(f"No permission to look into {path}.") from None
-    raise Problem(f"There is no {path}; give a context.db, a {FOLDER} folder or a repository.")
+    raise Gone(f"There is no {path}; give a context.db, a {FOLDER} folder or a repository.")
 
 
 def _folder(folder: Path) -> Store:

@@ -206,3 +206,15 @@ def test_the_command_itself(home, agent, carrier, shop, monkeypatch, capsys):
     assert main.main(["login", "--to", URL, "--key", "sm_wrong", "--json"]) == 2
     assert json.loads(capsys.readouterr().out)["status"] == "error"
     assert account.find(None, None).key == agent.text, "what worked is not forgotten"
+
+
+def test_status_says_what_waits_here_where_nobody_answers(agent, carrier, home, shop, capsys):
+    carrier.lose = lambda method, path: "request"
+    mirrors = home / ".local" / "state" / "stackmemory" / "mirrors"
+    account.write(
+        mirrors / "x.json", {"path": "/s/context.db", "server": URL, "at": 0, "behind_since": 0}
+    )
+    told = status.gather(carrier.server(agent, patience=1), cwd=shop)
+    said = " ".join(status.lines(told))
+    assert "does not answer" in said
+    assert "Nothing waits to be sent. Mirror of /s/context.db" in said

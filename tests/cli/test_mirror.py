@@ -190,6 +190,34 @@ def test_it_waits_for_the_server_and_says_how_far_it_is_behind(
     verified(acme, owner)
 
 
+def test_a_store_that_is_away_for_a_while_is_waited_for(
+    acme, admin, carrier, owner, capsys, monkeypatch
+):
+    mirror = Mirror(carrier.server(admin), owner.path, Wishes())
+    looks, folder = iter(range(9)), owner.path.parent
+    away = folder.with_name("away")
+
+    def sleep(seconds: float) -> None:
+        carrier.now += seconds
+        match next(looks):
+            case 0:
+                owner.frame(name="Just before")
+                folder.rename(away)
+            case 3:
+                away.rename(folder)
+            case 6:
+                raise KeyboardInterrupt
+
+    told: list[Any] = []
+    with pytest.raises(KeyboardInterrupt):
+        follow(mirror, interval=1, once=False, tell=told.append, sleep=sleep)
+    assert "no context.db" in (err := capsys.readouterr().err) or "There is no" in err
+    assert [each.rows > 0 for each in told] == [True, True]
+    assert told[1].lag > 3
+    mirror.close()
+    verified(acme, owner)
+
+
 def test_what_cannot_be_mirrored_is_said(acme, admin, agent, carrier, owner, monkeypatch):
     mirror = Mirror(carrier.server(admin), owner.path, Wishes())
     with pytest.raises(Problem, match="Another process"):
