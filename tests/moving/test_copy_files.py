@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
 import shutil
 import sqlite3
@@ -18,6 +20,7 @@ from stackmemory.copying import files
 from stackmemory.copying.errors import CannotCopy
 from stackmemory.copying.running import copy_database
 from stackmemory.copying.stores import Given, stores
+from stackmemory.lib import blobs
 from stackmemory.lib.objects import folder
 from tests.moving.conftest import TEAMS, contents
 
@@ -46,6 +49,19 @@ def test_no_model_names_files_in_a_way_of_its_own():
     """stackmemory/copying/named.py lists those there are."""
     fields = [field for model in apps.get_models() for field in model._meta.get_fields()]
     assert not [field for field in fields if isinstance(field, models.FileField)]
+
+
+def test_an_object_is_whole_to_its_last_byte(monkeypatch):
+    monkeypatch.setattr(blobs, "PIECE", 7)
+    for text in ("", "a" * 100_000, "".join(map(chr, range(1, 900)))):
+        data, digest = gzip.compress(text.encode(), mtime=0), blobs.digest_of(text)
+        octets = len(text.encode())
+        assert blobs.holds(io.BytesIO(data), digest, octets)
+        for end in range(len(data)):
+            assert not blobs.holds(io.BytesIO(data[:end]), digest, octets)
+        assert not blobs.holds(io.BytesIO(data), digest, octets - 1)
+        assert not blobs.holds(io.BytesIO(data), blobs.digest_of("another"), octets)
+    assert not blobs.holds(io.BytesIO(b"no gzip"), digest, octets)
 
 
 def test_killed_at_any_file_it_goes_on(trial, tmp_path, monkeypatch):

@@ -95,7 +95,7 @@ class Command(BaseCommand):
     def _tell_files(self, files: dict[str, Any]) -> None:
         if "left_behind" in files:
             for label, number in files["left_behind"].items():
-                self.stdout.write(f"Left behind: {number:,} of {label}, which rows here name.")
+                self.stdout.write(f"Left where they are: {number:,} of {label}, which rows name.")
             return
         for name, side in files.items():
             if side["files"]:
@@ -110,7 +110,9 @@ class Command(BaseCommand):
 
     def _tell_faults(self, faults: list[dict[str, str]]) -> None:
         for fault in faults[:NAMED]:
-            self.stderr.write(f"{fault['file']} {fault['problem']}; it is {fault['whose']}.")
+            line = f"{fault['file']} {fault['problem']}; it is {fault['whose']}."
+            # What people called their files may hold orders to the terminal.
+            self.stderr.write("".join(c if c.isprintable() else "·" for c in line))
         if len(faults) > NAMED:
             self.stderr.write(f"… and {len(faults) - NAMED:,} more, which --json names.")
         self.stdout.write(
