@@ -12,7 +12,7 @@ import tarfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Self
 
 from stackmemory.backup.errors import BadBackup
 
@@ -50,6 +50,13 @@ class Writer:
         self._json(LAST, manifest)
         self._tar.close()
         return manifest
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *told: object) -> None:
+        if kind is not None:  # it would be ended when it goes, its file being closed by then
+            self._tar.fileobj.closed = True  # type: ignore[union-attr, attr-defined]
 
     def _json(self, name: str, data: Json) -> None:
         raw = json.dumps(data, indent=1).encode()

@@ -12,7 +12,7 @@ from django.core.files import File
 from django.core.files.storage import storages
 
 from stackmemory.backup.errors import BadBackup
-from stackmemory.backup.places import FOLDER
+from stackmemory.backup.places import FOLDER, STORAGE, answering
 from stackmemory.lib.objects import IN_MEMORY
 
 # In the backup as files/<storage>/<name>.
@@ -24,7 +24,12 @@ PASSING = ("exports/", "archives/")
 
 def all_names(alias: str) -> Iterator[str]:
     """Of every file of a storage that stays; backups kept in it are none of them."""
-    for name in _below(alias, ""):
+    names = _below(alias, "")
+    while True:
+        with answering(STORAGE + alias):
+            name = next(names, None)
+        if name is None:
+            return
         if not (alias == "default" and name.startswith(PASSING)):
             yield name
 
@@ -41,8 +46,9 @@ def opened(alias: str, name: str) -> tuple[BinaryIO, int] | None:
         stream.seek(0)  # of a bucket all of it is fetched by that
         return stream, stream.size  # type: ignore[return-value]
     except Exception:  # each kind of storage has its own
-        if storages[alias].exists(name):
-            raise
+        with answering(STORAGE + alias):
+            if storages[alias].exists(name):
+                raise
         return None
 
 
@@ -51,7 +57,9 @@ def must_not_differ(parts: list[dict[str, object]]) -> None:
     for part in parts:
         if split := _split(str(part["name"])):
             storage = storages[split[0]]
-            if storage.exists(split[1]) and storage.size(split[1]) != part["bytes"]:
+            with answering(STORAGE + split[0]):
+                differs = storage.exists(split[1]) and storage.size(split[1]) != part["bytes"]
+            if differs:
                 raise BadBackup(
                     f"There is another {split[1]} in the storage “{split[0]}” already; a backup is"
                     " put back where there is nothing. Move it away."
@@ -61,12 +69,16 @@ def must_not_differ(parts: list[dict[str, object]]) -> None:
 def put(part: str, stream: BinaryIO) -> bool:
     """Whether it was a file, and not there yet."""
     split = _split(part)
-    if split is None or storages[split[0]].exists(split[1]):
+    if split is None:
         return False
+    with answering(STORAGE + split[0]):
+        if storages[split[0]].exists(split[1]):
+            return False
     with tempfile.SpooledTemporaryFile(IN_MEMORY) as seekable:
         shutil.copyfileobj(stream, seekable, 1 << 20)
         seekable.seek(0)
-        stored = storages[split[0]].save(split[1], File(seekable))
+        with answering(STORAGE + split[0]):
+            stored = storages[split[0]].save(split[1], File(seekable))
     if stored != split[1]:
         raise BadBackup(f"{split[1]} was put down as {stored}; its storage is being written to.")
     return True

@@ -92,6 +92,19 @@ def forget_left_behind(paths: Iterable[Path]) -> None:
                 path.unlink(missing_ok=True)
 
 
+@contextmanager
+def answering(said: str) -> Iterator[None]:
+    """Raises BadBackup where a storage cannot be asked; a file that is not there is no such case."""
+    try:
+        yield
+    except (FileNotFoundError, BadBackup):
+        raise
+    except Exception as problem:  # each kind of storage has its own
+        raise BadBackup(
+            f"{said} does not answer ({type(problem).__name__}: {problem})."
+        ) from problem
+
+
 class Directory:
     def __init__(self, path: Path) -> None:
         self.path, self.said = path, str(path)
@@ -131,16 +144,19 @@ class InStorage:
 
     def names(self) -> list[str]:
         try:
-            _, files = self.storage.listdir(FOLDER)
+            with answering(self.said):
+                _, files = self.storage.listdir(FOLDER)
         except FileNotFoundError:
             return []
         return sorted(name for name in files if NAME.fullmatch(name))
 
     def open(self, name: str) -> BinaryIO:
-        return self.storage.open(f"{FOLDER}/{name}", "rb")  # type: ignore[return-value]
+        with answering(self.said):
+            return self.storage.open(f"{FOLDER}/{name}", "rb")  # type: ignore[return-value]
 
     def delete(self, name: str) -> None:
-        self.storage.delete(f"{FOLDER}/{name}")
+        with answering(self.said):
+            self.storage.delete(f"{FOLDER}/{name}")
 
     @contextmanager
     def writing(self, name: str, scratch: Path) -> Iterator[BinaryIO]:

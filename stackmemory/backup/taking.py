@@ -59,19 +59,19 @@ def back_up(
             sealer = Sealer(out, key) if key else None
             about = {"created_at": at.isoformat(), "engine": engine.name,
                      "engine_version": engine.version()}  # fmt: skip
-            writer = Writer(cast(BinaryIO, sealer or out), about)
-            adding = _Files(writer)
-            if with_files:
-                adding.add(OBJECTS)
-            found = _save(engine, dump, adding if with_files else None, say)
-            with dump.open("rb") as stream:
-                writer.add(engine.part, stream, dump.stat().st_size)
-            if with_files:
-                adding.add("default")
-            told = {"migrations": found.migrations, "tables": found.tables, "files": with_files}
-            if with_files:
-                told |= adding.compared(found.objects)
-            writer.finish(about | told)
+            with Writer(cast(BinaryIO, sealer or out), about) as writer:
+                adding = _Files(writer)
+                if with_files:
+                    adding.add(OBJECTS)
+                found = _save(engine, dump, adding if with_files else None, say)
+                with dump.open("rb") as stream:
+                    writer.add(engine.part, stream, dump.stat().st_size)
+                if with_files:
+                    adding.add("default")
+                told = {"migrations": found.migrations, "tables": found.tables, "files": with_files}
+                if with_files:
+                    told |= adding.compared(found.objects)
+                writer.finish(about | told)
             if sealer:
                 sealer.finish()
             size = out.tell()

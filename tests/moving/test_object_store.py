@@ -190,3 +190,9 @@ def test_without_a_bucket_it_is_said(bucket, settings, monkeypatch):
     settings.STORAGES = settings.STORAGES | {"objects": wrong}
     with pytest.raises(BadBackup, match=r"storage:objects.*NoSuchBucket"):
         back_up(to=place("storage:objects"), key=KEY, with_files=False)
+    for ask in (
+        lambda: back_up(to=place(str(settings.VAR_DIR / "kept"))),
+        lambda: find("storage:objects"),
+    ):
+        with pytest.raises(BadBackup, match=r"storage:objects does not answer.*NoSuchBucket"):
+            ask()
