@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parent.parent
 FLOORS = ("stackmemory.lib", "workspaces", "frames", "search", "stackmemory")  # lowest first
 OWN = ("stackmemory", "workspaces", "frames", "search", "tests", "bench")
@@ -66,26 +64,23 @@ def is_ours(name: str) -> bool:
     return name.split(".")[0] in OWN
 
 
-@pytest.mark.parametrize("path", modules(), ids=name_of)
-def test_imports_go_one_way(path):
-    module = name_of(path)
-    floor = floor_of(module)
-    tree = parsed(path)
+def test_imports_go_one_way():
     wrong = [
-        f"line {node.lineno}: {module} may not import {name}"
-        for node, name in imports(tree, module)
-        if is_ours(name) and ((theirs := floor_of(name)) is None or theirs > floor)
+        f"{path.relative_to(ROOT)}:{node.lineno} may not import {name}"
+        for path in modules()
+        for node, name in imports(parsed(path), name_of(path))
+        if is_ours(name)
+        and ((theirs := floor_of(name)) is None or theirs > (floor_of(name_of(path)) or 0))
     ]
     assert wrong == []
 
 
-@pytest.mark.parametrize("path", modules(), ids=name_of)
-def test_no_import_of_ours_hides_in_a_function(path):
-    module = name_of(path)
+def test_no_import_of_ours_hides_in_a_function():
     hidden = [
-        f"line {node.lineno}: {name}"
+        f"{path.relative_to(ROOT)}:{node.lineno} imports {name}"
+        for path in modules()
         for function in outermost(parsed(path))
-        for node, name in imports(function, module)
+        for node, name in imports(function, name_of(path))
         if is_ours(name)
     ]
     assert hidden == []
