@@ -47,6 +47,7 @@ from django.core.management import call_command
 from django.test import Client
 from stackmemory.archive.hashing import workspace_hash
 from stackmemory.lib.tenancy import system_scope
+from stackmemory.lib.queue import enqueue_once
 from stackmemory.models import Job
 from workspaces import audit
 from frames.models import Transfer
@@ -59,6 +60,8 @@ call_command("verify_payloads")
 call_command("verify_audit")
 with system_scope():
     hashes = {w.slug: workspace_hash(w) for w in Workspace.objects.exclude(slug="team-0")}
+last = Job.objects.latest("pk").pk
+assert enqueue_once("numbered", "search.jobs.check_fresh") and Job.objects.latest("pk").pk == last + 1
 # The worker: what waited, and search, which it makes anew.
 import_module("search.jobs").find_missing()
 for job in Job.objects.filter(state="waiting").order_by("pk"):
