@@ -111,30 +111,34 @@ class JobBroker(Broker):
 
     def _claim(self) -> list[tuple[Any, ...]]:
         due = "queue = %s AND state IN ('waiting', 'running') AND due_at <= "
+        chosen = (
+            f"SELECT id, due_at FROM stackmemory_job WHERE {due} {now()} ORDER BY due_at LIMIT %s"
+        )
         values: list[Any] = [self.list_key, Conf.BULK]
         if connection.vendor == "postgresql":
             self._listen()  # before looking, so that nothing falls between
             sql = (
-                f"WITH next AS MATERIALIZED (SELECT id FROM stackmemory_job WHERE {due} {now()}"
-                " ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED)"
+                f"WITH next AS MATERIALIZED ({chosen} FOR UPDATE SKIP LOCKED)"
                 f" UPDATE stackmemory_job AS j SET due_at = {later()} FROM next, {QUICK}"
-                " WHERE j.id = next.id RETURNING j.id, j.due_at, j.name, j.args"
+                " WHERE j.id = next.id RETURNING next.due_at, j.id, j.due_at, j.name, j.args"
             )
-            values = [*values, settings.JOBS_LEASE]
-        else:
-            chosen = f"SELECT id FROM stackmemory_job WHERE {due} {now()} ORDER BY due_at LIMIT %s"
-            sql = (
-                f"UPDATE stackmemory_job SET due_at = {later()} WHERE id IN ({chosen})"
-                " RETURNING id, CAST(due_at AS text), name, args"
-            )
-            with connection.cursor() as cursor:  # asking is cheap; claiming keeps others waiting
-                cursor.execute(chosen, values)
-                if not cursor.fetchone():
-                    return []
-            values = [settings.JOBS_LEASE, *values]
-        with connection.cursor() as cursor:
-            cursor.execute(sql, values)
-            return sorted(cursor.fetchall())
+            with connection.cursor() as cursor:
+                cursor.execute(sql, [*values, settings.JOBS_LEASE])
+                return [row[1:] for row in sorted(cursor.fetchall(), key=lambda row: row[:2])]
+        sql = (
+            f"UPDATE stackmemory_job SET due_at = {later()}"
+            f" WHERE id IN (SELECT id FROM ({chosen}))"
+            " RETURNING id, CAST(due_at AS text), name, args"
+        )
+        with connection.cursor() as cursor:  # asking is cheap; claiming keeps others waiting
+            cursor.execute(chosen, values)
+            order = {id_: (due_at, id_) for id_, due_at in cursor.fetchall()}
+            if not order:
+                return []
+            cursor.execute(sql, [settings.JOBS_LEASE, *values])
+            # One that another process left to us meanwhile was not in the first answer.
+            last = max(order.values())
+            return sorted(cursor.fetchall(), key=lambda row: order.get(row[0], last))
 
     def _package(self, id_: int, name: str, args: Any) -> str:
         args = json.loads(args) if isinstance(args, str) else args
