@@ -8,10 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import boto3
 import pytest
 from django.db import connection
-from moto.server import ThreadedMotoServer
 
 from stackmemory.copying import files
 from stackmemory.copying.stores import Given
@@ -24,6 +22,8 @@ REGION = "eu-central-1"
 @pytest.fixture(scope="session")
 def s3() -> Iterator[str]:
     """The address of a server that speaks S3 over HTTP."""
+    from moto.server import ThreadedMotoServer  # slow to import, and few tests need it
+
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -34,6 +34,8 @@ def s3() -> Iterator[str]:
 @pytest.fixture
 def bucket(s3: str, monkeypatch: Any) -> str:
     """What copy_database calls an empty bucket; for processes of one's own it is the object store."""
+    import boto3
+
     monkeypatch.setattr(files, "THREADS", 2)  # each makes a connection of its own
     client = boto3.client("s3", endpoint_url=s3, aws_access_key_id="key",
                           aws_secret_access_key="secret", region_name=REGION)  # fmt: skip
