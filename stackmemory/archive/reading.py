@@ -29,6 +29,7 @@ from stackmemory.archive.newcomer import Newcomer
 from stackmemory.archive.taking import taken, takers
 from stackmemory.archive.values import default_of
 from stackmemory.lib.bulk import insert_new
+from stackmemory.lib.staging import room_for_much
 from stackmemory.lib.tenancy import system_scope
 from workspaces import audit
 from workspaces.models import User, Workspace
@@ -104,7 +105,7 @@ class _Importing:
             # Before the transaction: making a month locks the whole table for a moment.
             partitions.ensure(checked.months)
             try:
-                with system_scope(), transaction.atomic():
+                with room_for_much(), system_scope(), transaction.atomic():
                     partitions.hold()
                     events = self._stage(checked)
                     return self._write(checked, events)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import repeat
 from typing import Any, NamedTuple
 
@@ -39,6 +40,21 @@ class Encoded(NamedTuple):
     octets: int
     rows: Any
     sum: int
+
+
+@contextmanager
+def room_for_much() -> Iterator[None]:
+    """Around the transaction that stages: SQLite's tables of its own are in memory otherwise."""
+    if connection.vendor == "postgresql" or connection.in_atomic_block:
+        yield
+        return
+    with connection.cursor() as cursor:
+        before = cursor.execute("PRAGMA temp_store").fetchone()[0]
+        cursor.execute("PRAGMA temp_store = FILE")
+        try:
+            yield
+        finally:
+            cursor.execute(f"PRAGMA temp_store = {before}")
 
 
 class Staging:
@@ -100,7 +116,7 @@ class Staging:
         names = ", ".join(q(column.column) for column in self._columns)
         while self._tables:
             table = self._tables.pop(0)
-            with connection.cursor() as cursor:
+            with connection.cursor() as cursor, _references_by_index(cursor):
                 cursor.execute(
                     f"INSERT INTO {q(self.model._meta.db_table)} ({names}) SELECT * FROM {table}"
                 )
@@ -149,6 +165,17 @@ class Staging:
             rows, octets = ROWS_AT_ONCE, BYTES_AT_ONCE
         self._room = (rows - found.number, octets - found.octets)
         return self._tables[-1]
+
+
+@contextmanager
+def _references_by_index(cursor: Any) -> Iterator[None]:
+    """A table of a few pages PostgreSQL would read whole for every row that names one of its own: a
+    fifth of the time that 200,000 events of 100 sessions take."""
+    if connection.vendor == "postgresql":
+        cursor.execute("SET LOCAL enable_seqscan TO off")
+    yield
+    if connection.vendor == "postgresql":
+        cursor.execute("SET LOCAL enable_seqscan TO DEFAULT")
 
 
 def _as_stored(column: Any) -> Any:

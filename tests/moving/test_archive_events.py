@@ -71,6 +71,21 @@ def test_odd_values_come_back_as_they_were(team, tmp_path, monkeypatch, as_appli
     assert workspace_hash(team) == said
 
 
+@pytest.mark.sqlite_only
+@pytest.mark.django_db(transaction=True)
+def test_sqlite_puts_them_down_on_disk():
+    """Its tables of a transaction's own are in memory else, and an archive is larger than that."""
+
+    def place():
+        with connection.cursor() as cursor:
+            return cursor.execute("PRAGMA temp_store").fetchone()[0]
+
+    before = place()
+    with staging.room_for_much():
+        assert place() == 1
+    assert place() == before != 1
+
+
 def test_what_is_stored_otherwise_is_noticed(team, archive, monkeypatch):
     """Though the hash is of the archive's own lines: stored values are compared, and some lines."""
     purge(team)
@@ -98,6 +113,9 @@ def test_months_that_no_frame_tells_of_are_made(team, archive, as_application):
     with as_application():
         import_workspace(path=forged, on_progress=lambda *done: told.append(done))
     assert Event.unscoped.filter(pk=pk).exists()
+    if connection.vendor == "postgresql":  # how references are looked up there is over
+        with connection.cursor() as cursor:
+            assert cursor.execute("SHOW enable_seqscan").fetchone() == ("on",)
     assert all(done <= total for _, done, total in told)
     assert {phase for phase, done, total in told if done == total} == {"checking", "writing"}
 
