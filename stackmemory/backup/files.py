@@ -11,6 +11,7 @@ from typing import BinaryIO
 from django.core.files import File
 from django.core.files.storage import storages
 
+from stackmemory.backup import named
 from stackmemory.backup.errors import BadBackup
 from stackmemory.backup.places import FOLDER, STORAGE, answering
 from stackmemory.lib.objects import IN_MEMORY
@@ -37,6 +38,22 @@ def all_names(alias: str) -> Iterator[str]:
 def part_of(alias: str, name: str) -> str:
     """What it is called in a backup."""
     return f"{PREFIX}{alias}/{name}"
+
+
+def name_of(part: str) -> str:
+    """Without the storage, of a file that is in a backup under this name."""
+    return part.removeprefix(PREFIX).partition("/")[2]
+
+
+def is_of_rows(part: str) -> bool:
+    """Whether it is an object of the kinds that rows name."""
+    return part.startswith(part_of("objects", "")) and named.is_of_rows(name_of(part))
+
+
+def is_there(part: str) -> bool:
+    alias, name = _split(part) or ("", "")
+    with answering(STORAGE + alias):
+        return storages[alias].exists(name)
 
 
 def opened(alias: str, name: str) -> tuple[BinaryIO, int] | None:

@@ -56,6 +56,31 @@ def restore(
     }  # fmt: skip
 
 
+def restore_files(
+    *, place: Place, name: str, key: str = "", say: Say = lambda line: None
+) -> dict[str, Any]:
+    """Put down the files of a backup that are not there, beside a database that is; return the report.
+
+    For a database that came back otherwise, as to a point in time: of objects those that its rows
+    name. Raises BadBackup.
+    """
+    began = time.monotonic()
+    say("Reading the backup …")
+    with _opened(place, name, key) as source:
+        manifest = container.check(source, lambda part, stream: container.drain(stream))
+    if not manifest["files"]:
+        raise BadBackup("The backup was taken without files.")
+    files.must_not_differ(manifest["parts"])
+    wanted = {files.part_of("objects", each) for each in saved_engine().named()}
+    of_rows = {part["name"] for part in manifest["parts"] if files.is_of_rows(part["name"])}
+    say("Putting files down …")
+    number = put_files(place, name, key, of_rows - wanted)
+    missing = [part for part in wanted if not files.is_there(part)]
+    return _report(manifest, name, began) | {
+        "files": number, "missing": sorted(map(files.name_of, missing))
+    }  # fmt: skip
+
+
 def verify(
     *,
     place: Place,

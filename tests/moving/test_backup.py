@@ -187,13 +187,20 @@ def test_objects_that_are_lost_are_named_and_those_left_out_unseen_are_found(
 ):
     """No row without what it names: in the installation, or in the backup."""
     objects = settings.STORAGES["objects"] | {"OPTIONS": {"location": str(tmp_path / "o")}}
-    settings.STORAGES = settings.STORAGES | {"objects": objects}
+    default = settings.STORAGES["default"] | {"OPTIONS": {"location": str(tmp_path / "m")}}
+    settings.STORAGES = settings.STORAGES | {"objects": objects, "default": default}
     settings.BACKUP_KEY = ""
     call_command("backup", "--to", str(tmp_path / "b"))
     said = capsys.readouterr().out
     assert "2 objects that rows name were not there: cold/y, payloads/" in said
     call_command("verify_backup", str(tmp_path / "b"))
     assert "2 objects that rows name were not there: cold/y" in capsys.readouterr().out
+    # What the rows name comes back out of an older backup, and nothing else of that kind.
+    settings.BACKUP_KEY = KEY
+    call_command("restore", str(here.kept), "--files-only")
+    assert "3 files of stackmemory-" in capsys.readouterr().out
+    assert (tmp_path / "o/cold/y").exists()
+    assert not (tmp_path / "o/cold/left").exists()
     backup = next((tmp_path / "b").glob("*.tar"))
     whole = backup.read_bytes()
     other = whole.replace(b'"missing": [\n  "cold/y"', b'"missing": [\n  "cold/x"')

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand
 from stackmemory.backup.commands import add_options, key_of, refuse, tell, teller
 from stackmemory.backup.errors import BadBackup
 from stackmemory.backup.places import find
-from stackmemory.backup.restoring import restore
+from stackmemory.backup.restoring import restore, restore_files
 
 
 class Command(BaseCommand):
@@ -21,14 +21,25 @@ class Command(BaseCommand):
         parser.add_argument(
             "backup", help="a file, or storage:NAME/FILE; of a directory or storage:NAME the newest"
         )
+        parser.add_argument(
+            "--files-only",
+            action="store_true",
+            help="the files that are not there, for a database that came back otherwise",
+        )
         add_options(parser)
 
     def handle(self, **options: Any) -> None:
         try:
             place, name = find(options["backup"])
-            report = restore(place=place, name=name, key=key_of(options), say=teller(self, options))
+            given: Any = {"place": place, "name": name, "key": key_of(options)}
+            given["say"] = teller(self, options)
+            report = restore_files(**given) if options["files_only"] else restore(**given)
         except BadBackup as problem:
             refuse(self, problem, options)
+        if options["files_only"]:
+            said = f"{report['files']:,} files of {name} were put down in {report['seconds']} s."
+            tell(self, report, options, said)
+            return
         said = (
             f"{name} of {report['created_at']} is back: {report['rows']:,} rows in"
             f" {report['tables']} tables as they were, {report['files']:,} files put down, in"
