@@ -8,36 +8,29 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from stackmemory.copying.errors import CannotCopy
 from stackmemory.copying.named import KINDS, File, Kind
 from stackmemory.copying.one_file import Outcome, take
 from stackmemory.copying.places import SOURCE
 from stackmemory.copying.progress import Marks
-from stackmemory.copying.stores import MEDIA, OBJECTS, OWN, Given, Store, stores
+from stackmemory.copying.stores import Given, Store, stores
 
 # So many at once, that a bucket far away is not waited for file by file; and so many a mark.
 THREADS, BATCH = 8, 64
-SAID = {"from": "source", "to": "target"}
-PLACES = {
-    OBJECTS: f"PLACE: a folder, s3://BUCKET, or {OWN} for this environment’s",
-    MEDIA: "FOLDER",
-}
 
 
 @dataclass
 class Side:
     """Where the files of one store come from and go to, and how many are there."""
 
-    source: Store | None
-    target: Store | None
+    source: Store
+    target: Store
     files: int = 0
     octets: int = 0
     copied: int = 0
 
     def told(self) -> dict[str, Any]:
         return {
-            "from": self.source.said if self.source else None,
-            "to": self.target.said if self.target else None,
+            "from": self.source.said, "to": self.target.said,
             "files": self.files, "bytes": self.octets, "copied": self.copied,
         }  # fmt: skip
 
@@ -47,7 +40,7 @@ class Files:
     """What is to be copied, and what came of it."""
 
     sides: dict[str, Side]
-    # How many files the rows name; of a place that is not known, how many rows.
+    # How many files the rows name; where files are left behind, how many rows.
     named: dict[str, int] = field(default_factory=dict)
     octets: int = 0
     faults: list[dict[str, str]] = field(default_factory=list)
@@ -59,8 +52,7 @@ class Files:
 
 
 def looked_for(given: Given, source: str, target: str) -> Files:
-    """The files that the source's rows name. Raises CannotCopy where it is not known where they are,
-    or where they are to go."""
+    """The files that the source's rows name. Raises CannotCopy where they cannot be, or cannot go."""
     places = {} if given.without else stores(given, source, target)
     found = Files({name: Side(*pair) for name, pair in places.items()})
     for kind in KINDS:
@@ -70,14 +62,10 @@ def looked_for(given: Given, source: str, target: str) -> Files:
         if number:
             found.named[kind.label] = number
     for name, side in found.sides.items():
-        numbers = [
-            f"{found.named[kind.label]:,} of {kind.label}"
-            for kind in KINDS
-            if kind.store == name and kind.label in found.named
-        ]
-        if numbers:
-            _must_be_known(name, side, ", ".join(numbers))
-        elif side.source and _may_name_files(name):
+        if any(kind.store == name and kind.label in found.named for kind in KINDS):
+            side.source.must_have(name)
+            side.target.must_take()
+        elif _may_name_files(name):
             side.source.must_be_there(name)
     return found
 
@@ -87,27 +75,13 @@ def _may_name_files(store: str) -> bool:
 
 
 def _counted(kind: Kind, side: Side | None) -> tuple[int, int]:
-    if side is None or side.source is None:
+    if side is None:
         return kind.rows().using(SOURCE).count(), 0
     number = octets = 0
     for row in kind.each():
         for file in kind.files(row, side.source.storage):
             number, octets = number + 1, octets + file.size
     return number, octets
-
-
-def _must_be_known(name: str, side: Side, numbers: str) -> None:
-    for word, store in (("from", side.source), ("to", side.target)):
-        if store is None:
-            raise CannotCopy(
-                f"The rows name files ({numbers}). Say where the {SAID[word]} has them with"
-                f" --{word}-{name} {PLACES[name]}; or leave them behind with --without-files."
-                " Nothing was changed."
-            )
-    assert side.source is not None
-    assert side.target is not None
-    side.source.must_have(name)
-    side.target.must_take()
 
 
 def copy(files: Files, marks: Marks, tick: Callable[[str, int], None]) -> None:
@@ -130,8 +104,6 @@ def _copy(
 ) -> None:  # fmt: skip
     side = files.sides[kind.store]
     source, target = side.source, side.target
-    assert source is not None
-    assert target is not None
     # Files that are in one place are not in another.
     name = f"{kind.label} from {source.said} to {target.said}"
     mark, sound = marks.of(name), True

@@ -32,10 +32,13 @@ class Store:
     said: str
     storage: Storage
 
+    def has(self, what: str) -> bool:
+        """Whether files of this kind may be here at all: a wrong place has none."""
+        return bool(set(self._folders()) & set(FOLDERS[what]))
+
     def must_have(self, what: str) -> None:
-        """Raise CannotCopy unless files of this kind may be here at all: a wrong place has none."""
-        found = self._folders()
-        if not set(found) & set(FOLDERS[what]):
+        """Raise CannotCopy where no file of this kind can be."""
+        if not self.has(what):
             raise CannotCopy(
                 f"The rows name files, and there are none in {self.said}. Say where they are with"
                 f" --from-{what}, or leave them behind with --without-files."
@@ -81,16 +84,16 @@ class Given:
     without: bool = False
 
 
-def stores(given: Given, source: str, target: str) -> dict[str, tuple[Store | None, Store | None]]:
-    """Of objects and media: (where the source has them, where the target does); None: unknown."""
+def stores(given: Given, source: str, target: str) -> dict[str, tuple[Store, Store]]:
+    """Of objects and media: (where the source has them, where the target is to)."""
     return {
         OBJECTS: (
-            _objects(given.from_objects) or _by_default(OBJECTS, source),
-            _objects(given.to_objects) or _by_default(OBJECTS, target),
+            _objects(given.from_objects) or _source(OBJECTS, source),
+            _objects(given.to_objects) or _target(OBJECTS, target),
         ),
         MEDIA: (
-            _media("--from-media", given.from_media) or _by_default(MEDIA, source),
-            _media("--to-media", given.to_media) or _by_default(MEDIA, target),
+            _media("--from-media", given.from_media) or _source(MEDIA, source),
+            _media("--to-media", given.to_media) or _target(MEDIA, target),
         ),
     }
 
@@ -112,13 +115,30 @@ def _media(option: str, where: str) -> Store | None:
     return _folder(where) if where else None
 
 
-def _by_default(what: str, url: str) -> Store | None:
-    """This environment's own where the database is; of an SQLite file, what lies beside it."""
-    if place(url) == place(settings.DATABASE_URL):
-        return _own() if what == OBJECTS else _folder(str(settings.MEDIA_ROOT))
-    if url.startswith("sqlite"):
-        return _folder(str(Path(place(url).removeprefix("sqlite:")).parent / BESIDE[what]))
-    return None
+def _source(what: str, url: str) -> Store:
+    """What lies beside an SQLite file, if anything does; else what this environment has."""
+    own = _of_environment(what)
+    beside = None if _is_own(url) else _beside(what, url)
+    return beside if beside and (beside.has(what) or not own.has(what)) else own
+
+
+def _target(what: str, url: str) -> Store:
+    """Beside an SQLite file; for a server, where this environment would look if it used that one."""
+    return (None if _is_own(url) else _beside(what, url)) or _of_environment(what)
+
+
+def _is_own(url: str) -> bool:
+    return place(url) == place(settings.DATABASE_URL)
+
+
+def _beside(what: str, url: str) -> Store | None:
+    if not url.startswith("sqlite"):
+        return None
+    return _folder(str(Path(place(url).removeprefix("sqlite:")).parent / BESIDE[what]))
+
+
+def _of_environment(what: str) -> Store:
+    return _own() if what == OBJECTS else _folder(str(settings.MEDIA_ROOT))
 
 
 def _own() -> Store:

@@ -178,19 +178,27 @@ def test_places_are_known_before_anything_is_copied(own, trial, tmp_path, s3, se
     ]
 
 
-def test_without_a_place_it_says_what_to_give(own, trial, tmp_path, monkeypatch):
+def test_without_a_word_the_environment_has_the_files(own, trial, tmp_path, settings, capsys):
+    """A server says nothing of where its files are: they are where one that used it here would look."""
     home, url = own
-    target = trial.target(tmp_path)
-    # A server says nothing of where its files are, unless it is that of this environment.
-    monkeypatch.setattr("stackmemory.copying.stores._by_default", lambda what, url: None)
-    for places, option in (
-        ({}, "--from-objects PLACE"),
-        ({"from_objects": str(home / "var" / "objects")}, "--to-objects PLACE"),
-        (given(home, tmp_path / "to").__dict__ | {"from_media": ""}, "--from-media FOLDER"),
-    ):
-        with pytest.raises(CannotCopy, match=option):
-            copy_database(source=url, target=target, given=Given(**places))
-    report = copy_database(source=url, target=target, given=Given(without=True))
+    var = home / "var"
+    settings.STORAGES = settings.STORAGES | {"objects": folder(str(var / "objects"))}
+    settings.MEDIA_ROOT = var / "files"
+    elsewhere = "postgres://somebody@db.example/stackmemory"
+    to_it = [target.said for _, target in stores(Given(), url, elsewhere).values()]
+    from_it = [source.said for source, _ in stores(Given(), elsewhere, url).values()]
+    assert to_it == from_it == [str(var / "objects"), str(var / "files")]
+    aside = tmp_path / "alone" / "trial.sqlite3"
+    aside.parent.mkdir()
+    shutil.copy(home / "trial.sqlite3", aside)
+    call_command("copy_database", "--from", f"sqlite:///{aside}", "--to", trial.target(tmp_path),
+                 "--to-objects", str(var / "objects"))  # fmt: skip
+    assert "which the new place has to be given, too" in capsys.readouterr().out
+
+
+def test_files_may_be_left_behind(own, trial, tmp_path):
+    _, url = own
+    report = copy_database(source=url, target=trial.target(tmp_path), given=Given(without=True))
     assert report["status"] == "done"
     left = report["files"]["left_behind"]
     assert (left["large payloads"], left["cold storage"]) == (2 * TEAMS, TEAMS)

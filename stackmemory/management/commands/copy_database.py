@@ -102,7 +102,8 @@ class Command(BaseCommand):
                 self.stdout.write(
                     f"{name:8}{side['files']:,} files, {side['bytes']:,} bytes, compared:"
                     + (
-                        f" in {side['to']}, which both use."
+                        f" in {side['to']}, which the new place has to be given, too"
+                        f" (--to-{name} copies them elsewhere)."
                         if side["from"] == side["to"]
                         else f" {side['from']} → {side['to']} ({side['copied']:,} copied now)."
                     )
