@@ -36,6 +36,7 @@ from frames.models import Anchor, Event, Frame, Project
 from frames.signals import changed
 from frames.sweeping import forget_events, forget_unreferenced
 from frames.timeline import id_range
+from stackmemory.lib.blobs import Lost
 from stackmemory.lib.tenancy import system_scope
 from stackmemory.lib.uuid7 import FLOOR
 from workspaces import audit
@@ -145,7 +146,13 @@ def apply_everywhere(now: datetime | None = None) -> int:
     with system_scope():
         projects = Project.unscoped.filter(settings__has_key="retention")
         found = list(projects.filter(workspace__deleted_at=None).select_related("workspace"))
-    return sum(apply(project, now) for project in found)
+    gone = 0
+    for project in found:
+        try:
+            gone += apply(project, now)
+        except Lost as lost:  # the others' age as ever
+            logger.error("retention project=%s: %s", project.pk, lost.message)
+    return gone
 
 
 def apply(project: Project, now: datetime | None = None) -> int:

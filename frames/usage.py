@@ -5,6 +5,7 @@ Days are UTC here, for all three: requests are only ever counted by it.
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Mapping
@@ -17,12 +18,14 @@ from django.db.models.functions import Coalesce, TruncDate
 from frames.chart import HEIGHT, SERIES, WIDTH, Chart, Day, Segment, Series, nice
 from frames.cold import reading
 from frames.models import Activity, Event
+from stackmemory.lib.blobs import Lost
 from stackmemory.lib.octets import Octets
 from stackmemory.lib.tenancy import workspace_scope
 from stackmemory.lib.uuid7 import CEILING, FLOOR, first_at
 from workspaces import usage
 from workspaces.models import NO_PROJECT, Usage, Workspace
 
+logger = logging.getLogger(__name__)
 Kind = Usage.Kind
 Amounts = dict[tuple[date, uuid.UUID], int]
 ONE_DAY = timedelta(days=1)
@@ -32,8 +35,11 @@ GAP = 6
 def measure_all() -> None:
     """For the worker, every hour: bring every workspace's measures up to date."""
     for workspace in Workspace.objects.live():
-        with workspace_scope(workspace.pk):
-            measure(workspace)
+        try:
+            with workspace_scope(workspace.pk):
+                measure(workspace)
+        except Lost as lost:  # the others' are measured as ever
+            logger.error("usage workspace=%s: %s", workspace.pk, lost.message)
 
 
 def measure(workspace: Workspace) -> int:

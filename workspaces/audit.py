@@ -53,6 +53,7 @@ ACTIONS = {
     "project.aged": "Events deleted by age",
     "project.archived": "Events moved to cold storage",
     "project.restored": "Events brought back from cold storage",
+    "project.lost": "Events given up that cold storage had lost",
     "frame.erased": "Frame erased",
     "session.erased": "Session erased",
     "person.erased": "Person erased",

@@ -34,6 +34,8 @@ class Lost(Refusal):
     """What a row names cannot be read from the object store; nothing stands in for it silently."""
 
     status = 503
+    # The object store did not answer: the object may be there yet.
+    is_passing = False
 
     def __init__(self, name: str, problem: str) -> None:
         self.name = name
@@ -89,7 +91,9 @@ def read(name: str, lost: Callable[[str], Lost]) -> bytes:
     except FileNotFoundError:
         raise lost("is not in the object store") from None
     except Exception as problem:  # each kind of storage has its own
-        raise lost(f"cannot be read ({type(problem).__name__}: {problem})") from problem
+        unread = lost(f"cannot be read ({type(problem).__name__}: {problem})")
+        unread.is_passing = True
+        raise unread from problem
     return data
 
 

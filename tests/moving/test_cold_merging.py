@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
+from django.core.files.storage import storages
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from frames import retention, usage
 from frames.cold import forgetting, merging, restoring, store
+from frames.cold.errors import ColdLost
 from frames.models import ArchivedPeriod, Event, Frame, Project
 from stackmemory.lib.objects import folder
 from tests.moving.cold import (
@@ -22,6 +27,7 @@ from tests.moving.cold import (
 )
 from tests.pages import make_frame, make_project
 from tests.stacks import closed, happen
+from workspaces.models import Audit
 
 pytestmark = pytest.mark.django_db
 SOON = timedelta(hours=1)
@@ -95,6 +101,30 @@ def test_small_objects_are_brought_back_while_they_become_one(crumbs, monkeypatc
     # Asked of one that is replaced, what came in its place is brought back.
     assert restoring.restore(small[0]) == 5
     assert (Event.unscoped.count(), table() == before, in_step()) == (6, True, True)
+
+
+def test_what_is_lost_for_good_is_given_up(crumbs, acme, objects, capsys, monkeypatch):
+    """Nothing else of the month is stuck behind it any more."""
+    rest = [row for row in table() if '{"n": 2}' not in row]
+    call_command("restore_events", "--workspace", "acme", "--give-up-lost")
+    assert "can be read" in capsys.readouterr().out
+    period = ArchivedPeriod.unscoped.order_by("part")[2]
+    (objects / period.object).write_bytes(b"damaged")
+    store._kept.clear()
+    assert retention.apply_everywhere() == 0
+    usage.measure_all()
+    with monkeypatch.context() as patched:
+        patched.setattr(storages["objects"], "open", lambda *a: 1 / 0)
+        with pytest.raises(CommandError, match="cannot be read"):
+            call_command("restore_events", "--workspace", "acme", "--give-up-lost")
+    assert ArchivedPeriod.unscoped.count() == 6, "nothing is given up where the store is silent"
+    with pytest.raises(ColdLost):
+        table()
+    call_command("restore_events", "--workspace", "acme", "--give-up-lost", "--json")
+    told = json.loads(capsys.readouterr().out)
+    assert (told["events"], [each["object"] for each in told["objects"]]) == (1, [period.object])
+    assert (table() == rest, in_step(), in_store(objects) == in_manifest()) == (True, True, True)
+    assert Audit.unscoped.get(action="project.lost").data["after"]["events"] == 1
 
 
 def test_erasing_reaches_what_small_objects_became_meanwhile(crumbs, acme, monkeypatch, objects):

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from frames.cold.losing import give_up
 from frames.cold.restoring import restore
 from frames.management.commands.archive_events import add_choice, chosen
 from frames.models import ArchivedPeriod
@@ -25,12 +26,20 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         add_choice(parser)
         parser.add_argument("--month", metavar="YYYY-MM", help="this one only")
+        parser.add_argument(
+            "--give-up-lost",
+            action="store_true",
+            help="instead, forget the events of objects that cannot be read and never will be",
+        )
         parser.add_argument("--json", action="store_true", help="the report as the last line")
 
     def handle(self, **options: Any) -> None:
         if not options["workspace"]:
             raise CommandError("Say which workspace with --workspace SLUG.")
         month = month_of(options["month"])
+        if options["give_up_lost"]:
+            self._give_up(month, options)
+            return
         told: list[dict[str, Any]] = []
         for project in chosen(options):
             with system_scope():
@@ -53,6 +62,27 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps({"status": "ok", "events": total, "objects": told}))
         elif not told:
             self.stdout.write("Nothing of it is in cold storage.")
+
+    def _give_up(self, month: date | None, options: dict[str, Any]) -> None:
+        told: list[dict[str, Any]] = []
+        for project in chosen(options):
+            try:
+                lost = give_up(project, month)
+            except Refusal as problem:
+                raise CommandError(str(problem)) from problem
+            for period in lost:
+                name = f"{project.workspace.slug}/{project.slug}"
+                told.append({"project": name, "month": f"{period.month:%Y-%m}",
+                             "events": period.events, "object": period.object})  # fmt: skip
+                if not options["json"]:
+                    self.stdout.write(
+                        f"{name} {period.month:%Y-%m}: {period.events:,} events given up"
+                    )
+        if options["json"]:
+            total = sum(each["events"] for each in told)
+            self.stdout.write(json.dumps({"status": "ok", "events": total, "objects": told}))
+        elif not told:
+            self.stdout.write("Every object of it can be read.")
 
 
 def month_of(text: str | None) -> date | None:
