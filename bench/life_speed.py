@@ -5,7 +5,8 @@ dumped, and taken in and restored by another database. Each is the real command 
 own; both formats hold the same rows, compressed. MB are those of the rows as JSON.
 
 pg_restore runs twice: as a superuser it may leave references unchecked, which no tenant's import may;
-`checked` has PostgreSQL check them, as import_workspace has.
+`checked` has PostgreSQL check them, as import_workspace has. Beside the seconds stand those of a processor,
+of the command and of the server's processes: they say the same whatever else the machine does.
 """
 
 from __future__ import annotations
@@ -13,15 +14,20 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 import zipfile
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 
 from bench import life_cold
@@ -30,6 +36,8 @@ from tests.postgres import Server
 
 # The tables an archive is of; pg_dump gets their rows and no more.
 TABLES = ("workspaces_", "frames_")
+# Of each command, the seconds of a processor that it and the server took, in every round.
+Work = dict[str, list[tuple[float, float]]]
 # Events of the installation that is copied.
 COPIED = 20_000
 
@@ -51,25 +59,33 @@ def main() -> None:
     figures |= {"events": events, "store_mb": store.stat().st_size >> 20}
     seconds: dict[str, list[float]] = {"export": [], "dump": [], "import": [], "restore": [],
                                        "checked": []}  # fmt: skip
+    work: Work = defaultdict(list)
     for number in range(rounds):
         archive, dump = home / f"{number}.zip", home / f"{number}.dump"
-        took, peak, _ = timed(here, "export_workspace", "team", "--output", str(archive), "--json")
+        with working(server, work["export"]):
+            took, peak, _ = timed(
+                here, "export_workspace", "team", "--output", str(archive), "--json"
+            )
         seconds["export"].append(took)
         figures["export_rss_mb"] = max(peak, figures.get("export_rss_mb", 0))
         tables = [f"--table={name}*" for name in TABLES]
-        seconds["dump"].append(
-            tool(server, "pg_dump", "-Fc", "--data-only", *tables, "-f", str(dump), server.url)
-        )
+        with working(server, work["dump"]):
+            seconds["dump"].append(
+                tool(server, "pg_dump", "-Fc", "--data-only", *tables, "-f", str(dump), server.url)
+            )
         for side in ("import", "restore", "checked"):
             url = server.create_database(f"{side}_{number}")
             manage(env | {"DATABASE_URL": url}, "migrate", "-v0")
             if side == "import":
-                took, peak, _ = timed(
-                    env | {"DATABASE_URL": url}, "import_workspace", str(archive), "--json"
-                )
+                with working(server, work[side]):
+                    took, peak, _ = timed(
+                        env | {"DATABASE_URL": url}, "import_workspace", str(archive), "--json"
+                    )
                 figures["import_rss_mb"] = max(peak, figures.get("import_rss_mb", 0))
             else:
-                took = restored(server, url, dump, checked=side == "checked")
+                empty(server, url)
+                with working(server, work[side]):
+                    took = restored(server, url, dump, checked=side == "checked")
             seconds[side].append(took)
             check(server, url, events)
         print(
@@ -87,7 +103,7 @@ def main() -> None:
     )  # fmt: skip
     figures |= {"store_export_s": round(took, 1), "store_export_rss_mb": peak}
     figures |= life_cold.measured(here)
-    tell(figures, seconds)
+    tell(figures, seconds, work)
     server.close()
 
 
@@ -147,9 +163,16 @@ def tool(server: Server, name: str, *arguments: str) -> float:
 
 
 def restored(server: Server, url: str, dump: Path, *, checked: bool) -> float:
-    """As a superuser, who may leave references unchecked; into tables without rows."""
-    admin = server.admin_url.rpartition("/")[0] + "/" + url.rpartition("/")[2]
-    with psycopg.connect(admin, autocommit=True) as db:
+    """As a superuser, who may leave references unchecked."""
+    unchecked = [] if checked else ["--disable-triggers"]
+    return tool(
+        server, "pg_restore", "--data-only", *unchecked, "-d", as_superuser(server, url), str(dump)
+    )
+
+
+def empty(server: Server, url: str) -> None:
+    """Tables without rows, and the months that rows will be of."""
+    with psycopg.connect(as_superuser(server, url), autocommit=True) as db:
         rows = db.execute(
             "SELECT string_agg(quote_ident(relname), ', ') FROM pg_class WHERE relkind IN ('r', 'p')"
             " AND NOT relispartition AND relname ~ '^(workspaces|frames)_'"
@@ -167,25 +190,50 @@ def restored(server: Server, url: str, dump: Path, *, checked: bool) -> float:
                 " WHERE to_regclass('frames_event_' || %s) IS NULL",
                 [month, month],
             )
-    unchecked = [] if checked else ["--disable-triggers"]
-    return tool(server, "pg_restore", "--data-only", *unchecked, "-d", admin, str(dump))
+
+
+def as_superuser(server: Server, url: str) -> str:
+    return server.admin_url.rpartition("/")[0] + "/" + url.rpartition("/")[2]
+
+
+@contextmanager
+def working(server: Server, told: list[tuple[float, float]]) -> Iterator[None]:
+    """Add the seconds of a processor that the block's commands took, and that the server did."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN), served(server)
+    yield
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    command = sum(getattr(after, k) - getattr(before[0], k) for k in ("ru_utime", "ru_stime"))
+    told.append((command, served(server) - before[1]))
+
+
+def served(server: Server) -> float:
+    """Of all the server's processes, those that have ended too."""
+    assert server.process is not None
+    postmaster = psutil.Process(server.process.pid)
+    total = sum(postmaster.cpu_times()[:4])
+    for process in postmaster.children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            total += sum(process.cpu_times()[:2])
+    return float(total)
 
 
 def check(server: Server, url: str, events: int) -> None:
     """All of them are there; the database is not needed any more."""
-    admin = server.admin_url.rpartition("/")[0] + "/" + url.rpartition("/")[2]
-    with psycopg.connect(admin) as db:
+    with psycopg.connect(as_superuser(server, url)) as db:
         found = db.execute("SELECT count(*) FROM frames_event").fetchone()
     assert found == (events,), found
     with psycopg.connect(server.admin_url, autocommit=True) as db:
         db.execute(f'DROP DATABASE "{url.rpartition("/")[2]}" WITH (FORCE)')
 
 
-def tell(figures: dict[str, Any], seconds: dict[str, list[float]]) -> None:
+def tell(figures: dict[str, Any], seconds: dict[str, list[float]], work: Work) -> None:
     median = {name: statistics.median(times) for name, times in seconds.items()}
-    print(f"\n{'':10}{'seconds':>10}{'spread':>16}")
+    cpu = {name: tuple(map(statistics.median, zip(*work[name], strict=True))) for name in seconds}
+    print(f"\n{'':10}{'seconds':>10}{'spread':>16}{'command':>10}{'server':>10}")
     for name, times in seconds.items():
-        print(f"{name:10}{median[name]:>10.1f}{f'{min(times):.1f}–{max(times):.1f}':>16}")
+        print(f"{name:10}{median[name]:>10.1f}{f'{min(times):.1f}–{max(times):.1f}':>16}", end="")
+        print("".join(f"{each:>10.2f}" for each in cpu[name]))
+        figures[f"{name}_cpu_us_per_event"] = round(sum(cpu[name]) * 1e6 / figures["events"], 1)
     figures["export_vs_pg_dump"] = round(median["export"] / median["dump"], 2)
     figures["import_vs_pg_restore"] = round(median["import"] / median["restore"], 2)
     figures["import_vs_checked_restore"] = round(median["import"] / median["checked"], 2)

@@ -113,14 +113,14 @@ class StagedEvents:
 
     def _batches(self) -> Iterator[Batch]:
         fields = self._rows.fields
-        payload = fields.index("payload")
+        payload = fields.index("payload") if "payload" in fields else None
         references = {n: fields.index(n) for n in self.part.references() if n in fields}
         for rows in self._rows.batches():
             columns = rows.columns
             self._note_months(rows)
             named = {name: set(columns[at]) - {None} for name, at in references.items()}
-            self._sample(columns, payload)
-            if not large.is_any(columns[payload]):
+            if payload is None or not large.is_any(columns[payload]):
+                self._sample(columns)
                 yield Batch(rows, self.small.encoded(columns), None, named)
                 continue
             of = list(zip(*columns, strict=True))
@@ -128,18 +128,22 @@ class StagedEvents:
             rest = [row for row in of if not large.is_any([row[payload]])]
             for row in some:
                 self._note(self.large_lines, row)
-            small = self.small.encoded(list(zip(*rest, strict=True))) if rest else None
+            small = None
+            if rest:
+                columns = list(zip(*rest, strict=True))
+                self._sample(columns)
+                small = self.small.encoded(columns)
             yield Batch(rows, small, self.large.encoded(list(zip(*some, strict=True))), named)
 
-    def _sample(self, columns: Sequence[Sequence[Any]], payload: int) -> None:
+    def _sample(self, columns: Sequence[Sequence[Any]]) -> None:
         """Note one row, and one that has what not every row has."""
-        some = {hash(columns[payload][0]) % len(columns[payload])}
+        ids = columns[self._rows.fields.index("id")]
+        some = {hash(ids[0]) % len(ids)}
         for values in columns:
             if None in values:
                 some |= set(islice((at for at, v in enumerate(values) if v is not None), 1))
-        for row in (tuple(values[at] for values in columns) for at in some):
-            if not large.is_any([row[payload]]):
-                self._note(self.lines, row)
+        for at in some:
+            self._note(self.lines, [values[at] for values in columns])
 
     def _note(self, lines: dict[UUID, int], row: Sequence[Any]) -> None:
         values = dict(zip(self._rows.fields, row, strict=True))

@@ -120,6 +120,23 @@ def test_months_that_no_frame_tells_of_are_made(team, archive, as_application):
     assert {phase for phase, done, total in told if done == total} == {"checking", "writing"}
 
 
+def test_what_an_older_archive_does_not_tell_gets_its_default(team, archive):
+    def older(content, manifest):
+        (part,) = (part for part in manifest["parts"] if part["name"] == "frames.event")
+        part["fields"] = [f for f in part["fields"] if f not in ("payload", "tool", "created_at")]
+        rows = [json.loads(text) for text in content["rows/frames.event.jsonl"].splitlines()]
+        content["rows/frames.event.jsonl"] = "".join(
+            line({f: row[f] for f in part["fields"]}).decode() for row in rows
+        )
+
+    forged = rewrite(archive, older)
+    purge(team)
+    assert import_workspace(path=forged)["rows"]["frames.event"] == 11
+    told = Event.unscoped.filter(workspace=team)
+    assert set(told.values_list("payload", "tool")) == {("{}", "")}
+    assert all(at <= timezone.now() for at in told.values_list("created_at", flat=True))
+
+
 def test_a_table_is_not_touched_before_all_is_looked_through(team, archive):
     def last_line(content, manifest):
         name = "rows/frames.event.jsonl"
