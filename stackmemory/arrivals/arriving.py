@@ -23,7 +23,7 @@ from stackmemory.archive.errors import BadArchive
 from stackmemory.archive.newcomer import Newcomer
 from stackmemory.archive.reading import import_workspace
 from stackmemory.arrivals.progress import ARCHIVE, STOP, Pulse, Stopped, folder_of, heard_of
-from stackmemory.lib.queue import enqueue
+from stackmemory.lib.queue import Busy, enqueue
 from stackmemory.lib.refusal import Conflict, Refusal
 from stackmemory.models import ArchiveImport
 from workspaces.models import User, Workspace
@@ -33,6 +33,8 @@ State = ArchiveImport.State
 MOST_PIECE = 8 * 1024 * 1024
 AT_ONCE = 2
 SILENT = timedelta(minutes=10)
+# Who takes one says so once a second. The job of one that was killed comes back after its lease.
+QUIET = timedelta(minutes=1)
 ABANDONED, REMEMBERED = timedelta(days=7), timedelta(days=30)
 UNDER_WAY = (State.RECEIVING, State.WAITING, State.RUNNING)
 
@@ -141,10 +143,13 @@ def cancel(arrival: ArchiveImport) -> bool:
 
 
 def take(arrival: ArchiveImport) -> None:
-    """In a worker: check it, write it, make it its person's. What is wrong with it is told on the row."""
+    """In a worker: check it, write it, make it its person's. What is wrong with it is told on the row.
+
+    Raises Busy while another one may be at it.
+    """
     free = ArchiveImport.objects.filter(pk=arrival.pk, state__in=(State.WAITING, State.RUNNING))
-    if arrival.state == State.RUNNING and not is_silent(arrival):
-        return  # another one is at it
+    if arrival.state == State.RUNNING and not is_silent(arrival, QUIET):
+        raise Busy("It was heard of just now.")
     if not free.update(state=State.RUNNING, beat_at=timezone.now()):
         return
     folder = folder_of(arrival)
@@ -169,8 +174,8 @@ def take(arrival: ArchiveImport) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def is_silent(arrival: ArchiveImport) -> bool:
-    return not arrival.is_over and heard_of(arrival) < time.time() - SILENT.total_seconds()
+def is_silent(arrival: ArchiveImport, since: timedelta = SILENT) -> bool:
+    return not arrival.is_over and heard_of(arrival) < time.time() - since.total_seconds()
 
 
 def forget() -> int:

@@ -21,7 +21,7 @@ from frames.transfer.errors import BadStore, Cancelled
 from frames.transfer.exporting import Wanted, export_stackmemory
 from stackmemory.archive.errors import BadArchive
 from stackmemory.archive.writing import export_workspace
-from stackmemory.lib.queue import enqueue
+from stackmemory.lib.queue import Busy, enqueue
 from stackmemory.lib.refusal import Conflict, Refusal
 from stackmemory.lib.tenancy import system_scope, workspace_scope
 from workspaces.actor import Actor
@@ -31,6 +31,8 @@ KEPT = timedelta(hours=24)
 # A row outlives its file by so long, to say that there was one.
 REMEMBERED = timedelta(days=30)
 SILENT = timedelta(minutes=10)
+# Who makes one says so once a second. The job of one that was killed comes back after its lease.
+QUIET = timedelta(minutes=1)
 AT_ONCE = 2
 UNDER_WAY = (Export.State.WAITING, Export.State.RUNNING)
 # What a person may ask for, and what asks more of them.
@@ -224,7 +226,10 @@ def _folder(export: Export) -> Path:
 
 
 def claim(workspace_id: uuid.UUID, export_id: uuid.UUID) -> Export | None:
-    """Take an export to make: one that waits, or whose worker has died."""
+    """Take an export to make: one that waits, or whose worker has died.
+
+    Raises Busy while that worker may be at it.
+    """
     with workspace_scope(workspace_id):
         export: Export | None = (
             Export.objects.across_workspaces()
@@ -235,7 +240,11 @@ def claim(workspace_id: uuid.UUID, export_id: uuid.UUID) -> Export | None:
         if export is None:
             return None
         free = Q(state=Export.State.WAITING)
-        free |= Q(state=Export.State.RUNNING, beat_at__lt=timezone.now() - SILENT)
+        free |= Q(state=Export.State.RUNNING, beat_at__lt=timezone.now() - QUIET)
         mine = Export.objects.in_workspace(export.workspace).filter(free, pk=export.pk)
-        now = timezone.now()
-        return export if mine.update(state=Export.State.RUNNING, beat_at=now) else None
+        if mine.update(state=Export.State.RUNNING, beat_at=timezone.now()):
+            return export
+        export.refresh_from_db(fields=["state"])
+        if export.state == Export.State.RUNNING:
+            raise Busy("It was heard of just now.")
+        return None

@@ -33,6 +33,10 @@ ERROR_LENGTH = 4000
 KEPT_DAYS = 7
 
 
+class Busy(Exception):
+    """Somebody else may be doing what the job is for: it is tried again, as one that failed."""
+
+
 def enqueue(job: str, *ids: UUID | str, ahead: bool = False) -> None:
     """Run `job` (a dotted path) in a worker once this transaction commits.
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.conf import settings as django_settings
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
 
 from frames.models import Frame
 from stackmemory.archive import newcomer
 from stackmemory.archive.writing import export_workspace
 from stackmemory.arrivals import arriving, jobs, progress
+from stackmemory.lib.queue import Busy
 from stackmemory.models import ArchiveImport
 from tests.api.client import error_of, key_for, ok
 from tests.moving.teams import make_team, purge
@@ -55,7 +58,10 @@ def test_it_becomes_a_workspace_of_who_brought_it(
 ):
     client = login(alice)
     with few_queries():
-        assert "Workspace from an archive" in client.get(URL).text
+        page = client.get(URL).text
+    assert "Workspace from an archive" in page
+    assert "css/account" in page, "as the other pages outside of any workspace"
+    assert "data-upload" in page
     response, arrival = send(client, content, django_capture_on_commit_callbacks, slug="ours")
     assert (response.status_code, arrival.state, arrival.error) == (302, "done", "")
     ours = Workspace.objects.get(slug="ours")
@@ -138,10 +144,11 @@ def test_it_is_stopped_and_what_a_killed_worker_left_is_taken_up(
     client.post(URL, {"file": SimpleUploadedFile("team.zip", content)})
     arrival = ArchiveImport.objects.latest("id")
     ArchiveImport.objects.filter(pk=arrival.pk).update(state="running")
-    with as_application():
-        jobs.run_arrival(str(arrival.pk))  # somebody seems to be at it
+    with as_application(), pytest.raises(Busy):
+        jobs.run_arrival(str(arrival.pk))  # somebody seems to be at it; tried again later
     assert not Workspace.objects.exclude(slug="acme").exists()
-    monkeypatch.setattr(arriving, "is_silent", lambda arrival: True)
+    long_ago = timezone.now() - timedelta(minutes=2)
+    ArchiveImport.objects.filter(pk=arrival.pk).update(beat_at=long_ago)
     with as_application():
         jobs.run_arrival(str(arrival.pk))
     assert Workspace.objects.filter(slug="team").exists()

@@ -15,6 +15,7 @@ from django.utils import timezone
 from frames.models import Export
 from stackmemory.exports import making
 from stackmemory.exports.jobs import run_export
+from stackmemory.lib.queue import Busy
 from stackmemory.lib.tenancy import workspace_scope
 from tests.api.client import error_of, key_for
 from tests.moving.teams import make_team
@@ -125,7 +126,14 @@ def test_one_that_is_stopped_leaves_nothing(team, ann, login, monkeypatch, as_ap
     client = login(ann)
     client.post("/w/team/exports/", {"format": "archive"})
     export = Export.unscoped.get()
-    assert "data-poll" in client.get("/w/team/exports/").content.decode()
+    page = client.get("/w/team/exports/").content.decode()
+    assert "data-poll" in page
+    assert "Waiting for the worker" in page
+    Export.unscoped.update(state="running", done_rows=7, total_rows=10)
+    moving = client.get("/w/team/exports/progress/").content.decode()
+    assert 'value="70"' in moving
+    Export.unscoped.update(state="waiting")
+    assert 'href="/w/team/exports/"' in client.get("/w/team/imports/").content.decode()
     assert "X-Over" not in client.get("/w/team/exports/progress/")
 
     def stopped(**options):
@@ -142,6 +150,21 @@ def test_one_that_is_stopped_leaves_nothing(team, ann, login, monkeypatch, as_ap
     assert not list(Path(settings.MEDIA_ROOT).rglob("*.zip"))
     export.refresh_from_db()
     assert export.state == "cancelled"
+
+
+def test_what_a_killed_worker_left_is_made_by_the_next(team, ann, login, as_application):
+    login(ann).post("/w/team/exports/", {"format": "archive"})
+    export = Export.unscoped.get()
+    mine = Export.unscoped.filter(pk=export.pk)
+    mine.update(state="running", done_rows=5)
+    with as_application(), pytest.raises(Busy):
+        run_export(str(team.pk), str(export.pk))  # it may live; tried again later
+    mine.update(beat_at=timezone.now() - timedelta(minutes=2))
+    with as_application():
+        run_export(str(team.pk), str(export.pk))
+        run_export(str(team.pk), str(export.pk))
+    assert mine.get().state == "done"
+    assert making.file_of(mine.get()) is not None
 
 
 def test_what_goes_wrong_is_told(team, ann, login, monkeypatch, django_capture_on_commit_callbacks):
