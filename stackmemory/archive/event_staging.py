@@ -18,7 +18,7 @@ from django.db import DataError
 from frames import large
 from frames.models import Event
 from frames.partitions import month_of, next_month
-from frames.transfer.reading import groups
+from frames.transfer.reading import parts as in_parts
 from stackmemory.archive.checking import Ids
 from stackmemory.archive.container import Container, Told
 from stackmemory.archive.errors import BadArchive
@@ -74,18 +74,20 @@ class StagedEvents:
 
     def take_in(self) -> Iterator[int]:
         """Put all of them down; gives how many at a time. Raises BadArchive where one is wrong."""
-        with closing(ahead(self._batches())) as batches:
-            for batch in batches:
-                for name, found in batch.named.items():
-                    self._check_named(name, found, batch.rows)
-                try:
+        try:
+            with closing(ahead(self._batches())) as batches:
+                for batch in batches:
+                    for name, found in batch.named.items():
+                        self._check_named(name, found, batch.rows)
                     for staging, rows in ((self.small, batch.small), (self.large, batch.large)):
                         if rows is not None:
                             staging.add(rows)
-                except DataError as problem:
-                    said = str(problem).partition("\n")[0][:200]
-                    raise BadArchive(f"{self.told.file} holds what no row does ({said}).") from None
-                yield len(batch.rows.columns[0])
+                    yield len(batch.rows.columns[0])
+            self.small.flush()
+            self.large.flush()
+        except DataError as problem:
+            said = str(problem).partition("\n")[0][:200]
+            raise BadArchive(f"{self.told.file} holds what no row does ({said}).") from None
         if not self._rows.in_order:
             raise BadArchive(ALTERED)
 
@@ -100,8 +102,9 @@ class StagedEvents:
         """That what is in the table is what was put down, value for value. Raises BadArchive."""
         reader = Reader(workspace)
         number = total = 0
-        for group in groups(reader.frames()):
-            query = Event._base_manager.filter(workspace=workspace, frame__in=group)
+        for frames in in_parts(reader.frames(), 500):
+            named = [pk for pk, _ in frames]
+            query = Event._base_manager.filter(workspace=workspace, frame__in=named)
             found = self.small.sum_of(query.filter(stored_digest=None))
             number, total = number + found[0], total + found[1]
         if (number, total % MANY) != (self.small.rows, self.small.sum):

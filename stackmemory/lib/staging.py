@@ -21,6 +21,8 @@ from stackmemory.lib.jsontext import OrderedJSONField
 
 # Rows and bytes of one table: what is moved with one statement.
 ROWS_AT_ONCE, BYTES_AT_ONCE = 32_000, 32 << 20
+# A statement for each megabyte would be as many waits for a busy machine to turn to the other side.
+SENT_AT_ONCE = 8 << 20
 MANY = 1 << 64
 NULL = b"\xff\xff\xff\xff"
 # Around the rows of a COPY in binary.
@@ -74,6 +76,7 @@ class Staging:
         self.rows = self.sum = 0
         self._columns: list[Any] = [model._meta.get_field(each) for each in fields]
         self._constant = constant
+        self._waiting: list[Encoded] = []
         self._tables: list[str] = []
         self._room = (0, 0)
 
@@ -98,20 +101,36 @@ class Staging:
         return Encoded(number, len(data), data, sum(map(hash, rows)) % MANY)
 
     def add(self, found: Encoded) -> None:
-        """Put rows down. Raises DataError where the database takes a value for none of its kind."""
-        with connection.cursor() as cursor:
-            table = self._table(cursor, found)
-            if connection.vendor == "postgresql":
-                with cursor.copy(f"COPY {table} FROM STDIN (FORMAT binary)") as copy:
-                    copy.write(HEAD + found.rows + TAIL)
-            else:
-                marks = ", ".join(["%s"] * len(self._columns))
-                cursor.executemany(f"INSERT INTO {table} VALUES ({marks})", found.rows)
+        """Put rows down, now or with the next. DataError where a value is none of its kind."""
+        self._waiting.append(found)
         self.rows += found.number
         self.sum = (self.sum + found.sum) % MANY
+        if sum(each.octets for each in self._waiting) >= SENT_AT_ONCE:
+            self.flush()
+
+    def flush(self) -> None:
+        """Put down what waits, as add() does."""
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
+        with connection.cursor() as cursor:
+            table = self._table(
+                cursor, sum(each.number for each in waiting), sum(each.octets for each in waiting)
+            )
+            if connection.vendor == "postgresql":
+                with cursor.copy(f"COPY {table} FROM STDIN (FORMAT binary)") as copy:
+                    copy.write(HEAD)
+                    for each in waiting:
+                        copy.write(each.rows)
+                    copy.write(TAIL)
+                return
+            marks = ", ".join(["%s"] * len(self._columns))
+            for each in waiting:
+                cursor.executemany(f"INSERT INTO {table} VALUES ({marks})", each.rows)
 
     def move(self) -> Iterator[int]:
         """Insert them; gives how many each statement did. IntegrityError where the table refuses."""
+        self.flush()
         q = connection.ops.quote_name
         names = ", ".join(q(column.column) for column in self._columns)
         while self._tables:
@@ -126,6 +145,7 @@ class Staging:
 
     def take(self) -> Iterator[list[tuple[Any, ...]]]:
         """The rows again, some at a time, with values that lib/bulk.py writes; they are not kept."""
+        self.flush()
         while self._tables:
             table = self._tables.pop(0)
             names = ", ".join(
@@ -149,10 +169,10 @@ class Staging:
                 total += hash(row)
         return number, total % MANY
 
-    def _table(self, cursor: Any, found: Encoded) -> str:
-        """Where these go: with those before, or into another one if that has enough."""
+    def _table(self, cursor: Any, number: int, size: int) -> str:
+        """Where so many go: with those before, or into another one if that has enough."""
         rows, octets = self._room
-        if not self._tables or rows < found.number or octets < found.octets:
+        if not self._tables or rows < number or octets < size:
             table = f"staged_{self.name}_{len(self._tables)}"
             postgres = connection.vendor == "postgresql"
             columns = ", ".join(
@@ -163,7 +183,7 @@ class Staging:
             cursor.execute(f"CREATE TEMP TABLE {table} ({columns}){end}")
             self._tables.append(table)
             rows, octets = ROWS_AT_ONCE, BYTES_AT_ONCE
-        self._room = (rows - found.number, octets - found.octets)
+        self._room = (rows - number, octets - size)
         return self._tables[-1]
 
 
