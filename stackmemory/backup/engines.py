@@ -34,6 +34,9 @@ class Engine(Protocol):
     def named(self) -> Named:
         """The objects that its rows name now."""
 
+    def ask(self, said: str) -> list[tuple[Any, ...]]:
+        """The rows that a statement of ours finds, as the owner of the tables sees them."""
+
     def scratch(self) -> AbstractContextManager[Engine]:
         """An empty database beside it, which is gone after the block."""
 

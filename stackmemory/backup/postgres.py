@@ -113,6 +113,11 @@ class Postgres:
         with self._connected() as connection:
             return _named(connection, self.tables())
 
+    def ask(self, said: str) -> list[tuple[Any, ...]]:
+        with self._connected() as connection:
+            self._must_own(connection)
+            return connection.execute(said.encode()).fetchall()
+
     @contextmanager
     def scratch(self) -> Iterator[Engine]:
         name = f"stackmemory_scratch_{uuid.uuid4().hex[:12]}"

@@ -77,6 +77,12 @@ class Sqlite:
         with closing(self._open()) as connection:
             return named(connection.execute, self.tables())
 
+    def ask(self, said: str) -> list[tuple[Any, ...]]:
+        if not Path(self.path).exists():
+            raise BadBackup(f"There is no {self.path}.")
+        with closing(self._open()) as connection:
+            return connection.execute(said).fetchall()
+
     @contextmanager
     def scratch(self) -> Iterator[Engine]:
         with tempfile.TemporaryDirectory(prefix="stackmemory-scratch-") as folder:

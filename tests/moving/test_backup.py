@@ -236,6 +236,13 @@ def test_a_restored_database_is_compared_row_by_row(here, tmp_path):
     target.drop()
 
 
+@pytest.mark.django_db
+def test_a_former_database_is_asked_for_what_was_erased(here, capsys):
+    """Here there is nothing that could be erased again (tests/test_erasing_again.py)."""
+    call_command("erase_again", "--former", here.database.url)
+    assert "0 workspaces, 0 accounts, 0 sessions and 0 frames" in capsys.readouterr().out
+
+
 @pytest.mark.postgresql_only
 def test_an_older_server_is_given_no_setting_it_does_not_know(here, tmp_path, monkeypatch):
     """As for PostgreSQL 16 with programs of 17 or newer: SQL for psql, in one transaction as well."""

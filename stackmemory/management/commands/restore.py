@@ -48,4 +48,8 @@ class Command(BaseCommand):
         lines = [said, *(self.style.WARNING(f"Weaker: {weaker}") for weaker in report["weaker"])]
         if report["to_migrate"]:
             lines.append("It is of an older version. Now run: python manage.py migrate")
+        lines.append(
+            "What was erased since is back; if the former database answers yet, erase it again by:"
+            " python manage.py erase_again --former URL"
+        )
         tell(self, report, options, "\n".join(lines))
