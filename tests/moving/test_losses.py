@@ -13,11 +13,13 @@ from django.core.management import call_command
 from frames.cold import store
 from frames.models import ArchivedPeriod, Export, StoredPayload
 from frames.models.event import PAYLOADS
+from stackmemory.archive.reading import import_workspace
 from stackmemory.exports.person import lines_about
 from stackmemory.lib import blobs
 from stackmemory.lib.objects import folder
 from stackmemory.lib.tenancy import workspace_scope
 from tests.moving.cold import JUNE, move
+from tests.moving.teams import purge
 from tests.pages import make_frame, make_project
 from tests.stacks import NOON, closed, happen
 
@@ -78,6 +80,10 @@ def test_archives_and_stores_go_on_and_say_so(lost, acme, alice, login, tmp_path
     assert (export.state, export.error) == ("done", "")
     page = login(alice).get("/w/acme/exports/").content.decode()
     assert "left out: 2 objects that the object store has lost" in page
+
+    purge(acme)
+    taken = import_workspace(path=path)
+    assert (taken["lost"], taken["rows"]["frames.event"]) == (2, 2)
 
 
 def test_a_person_gets_the_rest(lost, bob):
