@@ -33,8 +33,9 @@ State = ArchiveImport.State
 MOST_PIECE = 8 * 1024 * 1024
 AT_ONCE = 2
 SILENT = timedelta(minutes=10)
-# Who takes one says so once a second. The job of one that was killed comes back after its lease.
-QUIET = timedelta(minutes=1)
+# Who takes one says so once a second. The job of one that was killed comes back after its lease, and again
+# forty seconds later.
+QUIET = timedelta(seconds=45)
 ABANDONED, REMEMBERED = timedelta(days=7), timedelta(days=30)
 UNDER_WAY = (State.RECEIVING, State.WAITING, State.RUNNING)
 

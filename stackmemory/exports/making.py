@@ -31,8 +31,9 @@ KEPT = timedelta(hours=24)
 # A row outlives its file by so long, to say that there was one.
 REMEMBERED = timedelta(days=30)
 SILENT = timedelta(minutes=10)
-# Who makes one says so once a second. The job of one that was killed comes back after its lease.
-QUIET = timedelta(minutes=1)
+# Who makes one says so once a second. The job of one that was killed comes back after its lease, and again
+# forty seconds later.
+QUIET = timedelta(seconds=45)
 AT_ONCE = 2
 UNDER_WAY = (Export.State.WAITING, Export.State.RUNNING)
 # What a person may ask for, and what asks more of them.
