@@ -81,7 +81,7 @@ class Heard:
 
     def _asked(self, hook: Hook, at: datetime) -> Any:
         asked = Event.objects.in_workspace(self.actor.workspace).filter(
-            session=self.frame.session_id, type="user_message", source_id__endswith=":asked",
+            frame__session=self.frame.session_id, type="user_message", source_id__endswith=":asked",
             occurred_at__range=(at - CLOSE, at + CLOSE),
         )  # fmt: skip
         words = _words(text_in(self.actor.workspace, hook.text("prompt")))
@@ -108,11 +108,17 @@ def by_transcript(actor: Actor, hook: Hook, at: datetime | None) -> bool:
         return False
     said = hook.name in ("Stop", "SubagentStop")
     # Of a prompt that the client does not name, all prompts of the run are looked through.
-    place = {"frame__source_id": _frame_ref(hook)}
+    place: dict[str, Any] = {"frame__source_id": _frame_ref(hook)}
     if not hook.prompt and not hook.agent and cc.place_of(hook) == "prompt":
-        place = {"frame__parent__source_id": cc.session_ref(hook)}
+        place = {
+            "frame__parent__source_id": cc.session_ref(hook),
+            "frame__parent__workspace": actor.workspace,
+        }
     events = Event.objects.in_workspace(actor.workspace).filter(
-        **place, source_id__endswith=TOLD, type="assistant_message" if said else cc.event_type(hook)
+        **place,
+        frame__workspace=actor.workspace,
+        source_id__endswith=TOLD,
+        type="assistant_message" if said else cc.event_type(hook),
     )
     told = list(events.order_by("-occurred_at", "-seq", "-id")[:LOOKED_AT])
     if not told:
@@ -124,7 +130,7 @@ def by_transcript(actor: Actor, hook: Hook, at: datetime | None) -> bool:
             return hook.text("source") in ("", "startup") or any(_close(e, when) for e in told)
         case "SessionEnd":
             later = Event.objects.in_workspace(actor.workspace).filter(
-                session=told[0].session_id, occurred_at__gt=told[0].occurred_at
+                frame__session=told[0].session_id, occurred_at__gt=told[0].occurred_at
             )
             return not later.exists()
         case "SubagentStart" | "StopFailure":
