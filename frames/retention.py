@@ -31,6 +31,7 @@ from django.db.models import (
 from django.utils import timezone
 
 from frames.cold import reading
+from frames.cold.errors import ColdLost
 from frames.cold.forgetting import let_go
 from frames.models import Anchor, Event, Frame, Project
 from frames.signals import changed
@@ -105,6 +106,7 @@ class Preview:
     events: int
     oldest: datetime | None
     staying: int  # frames that would go, but for a pin
+    lost: str = ""  # why not all could be counted
 
 
 def preview(project: Project, policy: Policy, now: datetime | None = None) -> Preview:
@@ -115,6 +117,7 @@ def preview(project: Project, policy: Policy, now: datetime | None = None) -> Pr
     at = now or timezone.now()
     if not policy.takes:
         return Preview(0, 0, None, 0)
+    lost: list[ColdLost] = []
     frames = aging(project, policy, at)
     whole = frames if policy.keep == DIGEST else frames.filter(_any(policy, at, "last_event_at"))
     summed = whole.aggregate(events=Sum("event_count"))
@@ -131,9 +134,10 @@ def preview(project: Project, policy: Policy, now: datetime | None = None) -> Pr
             events += rows.filter(frame__in=parted.values("pk"), occurred_at__lt=limit).count()
             if found["cold"]:
                 ids = list(parted.filter(cold_count__gt=0).values_list("pk", flat=True))
-                events += reading.count_before(project.workspace_id, ids, limit)
+                events += reading.count_before(project.workspace_id, ids, limit, lost.append)
     staying = _old(project, policy, at).filter(pinned()).count()
-    return Preview(found["frames"], events, found["first"], staying)
+    why = lost[0].message if lost else ""
+    return Preview(found["frames"], events, found["first"], staying, why)
 
 
 def aging(project: Project, policy: Policy, now: datetime) -> QuerySet[Any]:

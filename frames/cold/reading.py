@@ -153,9 +153,14 @@ def span(frame: Frame) -> tuple[datetime, datetime] | None:
     return moment(min(run[3] for run in runs)), moment(max(run[4] for run in runs))
 
 
-def count_before(workspace_id: uuid.UUID, frames: Collection[uuid.UUID], limit: datetime) -> int:
-    """How many cold events of these frames lie before a time."""
-    return sum(row["occurred_at"] < limit for row in of_frames(workspace_id, frames))
+def count_before(
+    workspace_id: uuid.UUID,
+    frames: Collection[uuid.UUID],
+    limit: datetime,
+    on_lost: Callable[[ColdLost], None],
+) -> int:
+    """How many cold events of these frames lie before a time, save those that are lost."""
+    return sum(row["occurred_at"] < limit for row in of_frames(workspace_id, frames, on_lost))
 
 
 def octets(

@@ -22,7 +22,7 @@ from search.indexing import index, reindex
 from search.models import Document
 from stackmemory.lib import objects as lib_objects
 from tests.api.client import error_of, key_for
-from tests.moving.cold import ALL, make_frames, move, table
+from tests.moving.cold import ALL, JUNE, make_frames, move, table
 from tests.pages import few_queries
 from workspaces.models import Usage
 
@@ -178,6 +178,18 @@ def test_digests_scores_search_and_usage(frames, acme):
     Usage.unscoped.all().delete()
     usage.measure(acme)
     assert set(Usage.unscoped.values_list("day", "kind", "amount")) == used
+
+
+def test_a_preview_of_retention_says_what_cannot_be_counted(frames, acme, alice, login, objects):
+    move()
+    for path in objects.rglob("*.zip"):
+        path.unlink()
+    store._kept.clear()
+    page = login(alice).get(
+        reverse("frames:retention", args=["acme", "shop"]),
+        {"keep": "days", "days": (timezone.now() - JUNE - timedelta(hours=1)).days, "hot": 30},
+    )
+    assert "is not in the object store" in page.content.decode()
 
 
 def test_exports_hold_it(frames, acme, tmp_path):
