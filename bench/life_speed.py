@@ -201,6 +201,7 @@ def working(server: Server, told: list[tuple[float, float]]) -> Iterator[None]:
     """Add the seconds of a processor that the block's commands took, and that the server did."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN), served(server)
     yield
+    time.sleep(0.3)  # until the postmaster knows what the last of its processes took
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     command = sum(getattr(after, k) - getattr(before[0], k) for k in ("ru_utime", "ru_stime"))
     told.append((command, served(server) - before[1]))
