@@ -9,6 +9,7 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 
 from search import near, vectors
 from search.embedders import Embedder
+from search.indexing import never
 from search.models import Document, Embedding
 from stackmemory.lib.tenancy import workspace_scope
 from workspaces.models import Workspace
@@ -23,9 +24,15 @@ def embed_all(
     workspace: Workspace,
     model: Embedder,
     on_progress: Callable[[int], None] | None = None,
+    enough: Callable[[], bool] = never,
 ) -> int:
-    """Vectors for every document; then search by them, and find them quickly where they are many."""
-    made = embed_missing(workspace=workspace, model=model, on_progress=on_progress)
+    """Vectors for every document; then search by them, and find them quickly where they are many.
+
+    `enough`, asked after what was committed, ends it early.
+    """
+    made = embed_missing(workspace=workspace, model=model, on_progress=on_progress, enough=enough)
+    if made and enough():
+        return made
     with workspace_scope(workspace.pk):
         if not lacking(workspace, model.name).exists():
             vectors.change_over(workspace, model)
@@ -40,6 +47,7 @@ def embed_missing(
     kind: str = "",
     objects: Sequence[UUID] | None = None,
     on_progress: Callable[[int], None] | None = None,
+    enough: Callable[[], bool] = never,
 ) -> int:
     """Vectors for documents that have none by this model or whose content has changed since.
 
@@ -74,6 +82,8 @@ def embed_missing(
         last = documents[-1].pk
         if on_progress is not None:
             on_progress(len(documents))
+        if enough():
+            return total
 
 
 def spoken(document: Document) -> str:

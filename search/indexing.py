@@ -30,6 +30,10 @@ MAKERS: dict[str, tuple[Any, Callable[[Any], Document | None], tuple[str, ...]]]
 }
 
 
+def never() -> bool:
+    return False
+
+
 def index(*, workspace: Workspace, kind: str, ids: Sequence[UUID]) -> int:
     """Make or renew the documents of these objects; remove those of objects that are gone.
 
@@ -68,10 +72,12 @@ def reindex(
     workspace: Workspace,
     everything: bool = False,
     on_progress: Callable[[int], None] | None = None,
+    enough: Callable[[], bool] = never,
 ) -> int:
     """Index what has no document yet, or `everything`; each batch in its own transaction.
 
     Events are looked for in the frames whose number of events differs from what was looked through.
+    `enough`, asked after what was committed, ends it early; what is left is found by the next one.
     """
     total = 0
     for kind in (Document.Kind.ANCHOR, Document.Kind.FRAME, Document.Kind.TASK):
@@ -80,16 +86,25 @@ def reindex(
                 total += index(workspace=workspace, kind=kind, ids=ids)
             if on_progress is not None:
                 on_progress(len(ids))
+            if total and enough():
+                return total
     for frame_id, counted in _frames_to_look_through(workspace, everything=everything):
+        written = 0
         for ids in _events_of(workspace, frame_id, everything=everything):
             with workspace_scope(workspace.id):
-                total += index(workspace=workspace, kind=Document.Kind.EVENT, ids=ids)
+                written += index(workspace=workspace, kind=Document.Kind.EVENT, ids=ids)
             if on_progress is not None:
                 on_progress(len(ids))
+            # Events that say nothing get no document and would be looked at again by the next one.
+            if written and enough():
+                return total + written
+        total += written
         with workspace_scope(workspace.id):
             IndexedFrame.unscoped.update_or_create(
                 workspace=workspace, frame_id=frame_id, defaults={"events": counted}
             )
+        if enough():
+            return total
     return total
 
 

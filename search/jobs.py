@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import logging
+import time
 from uuid import UUID
 
 from search import repair, vectors
 from search.embedders import Unavailable, embedder
 from search.embedding import embed_all, embed_missing
 from search.indexing import index, reindex
-from stackmemory.lib.queue import enqueue
+from stackmemory.lib.queue import enqueue, waits
 from stackmemory.lib.tenancy import system_scope, workspace_scope
 from workspaces.models import Workspace
 
 logger = logging.getLogger(__name__)
+CATCH_UP = "search.jobs.catch_up"
+# For so many seconds a catching-up keeps a worker; then whatever waits has its turn.
+PORTION = 5.0
 
 
 def index_changed(workspace_id: str, kind: str, *ids: str) -> None:
@@ -36,20 +40,42 @@ def index_changed(workspace_id: str, kind: str, *ids: str) -> None:
 
 
 def catch_up(workspace_id: str) -> None:
-    """Index whatever of a workspace lacks a document or a vector."""
+    """Index whatever of a workspace lacks a document or a vector: a portion of it, then go on later.
+
+    What is left is what still lacks something, so a job that was killed loses nothing. One that waits
+    already will do all that this one leaves: no second is asked for.
+    """
     workspace = _workspace(workspace_id)
     if workspace is None:
         return
-    reindex(workspace=workspace)
+    portion = Portion(PORTION)
+    reindex(workspace=workspace, enough=portion.is_over)
     model = embedder()
-    if model is not None:
-        embed_all(workspace=workspace, model=model)
+    if model is not None and not portion.over:
+        embed_all(workspace=workspace, model=model, enough=portion.is_over)
+    if portion.over and not waits(CATCH_UP, workspace_id):
+        enqueue(CATCH_UP, workspace_id)
+
+
+class Portion:
+    """Some seconds of work from the first time it is asked, so that something is done in each."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds, self.over = seconds, False
+        self.began: float | None = None
+
+    def is_over(self) -> bool:
+        now = time.monotonic()
+        self.began = self.began or now
+        self.over = now - self.began >= self.seconds
+        return self.over
 
 
 def find_missing() -> None:
     """By the clock: a catching-up for every workspace that has something to catch up with."""
     for workspace_id in repair.behind():
-        enqueue("search.jobs.catch_up", workspace_id)
+        if not waits(CATCH_UP, workspace_id, or_runs=True):
+            enqueue(CATCH_UP, workspace_id)
 
 
 def check_fresh() -> None:
@@ -57,7 +83,7 @@ def check_fresh() -> None:
     for workspace in Workspace.objects.filter(deleted_at=None).order_by("pk").iterator(500):
         if renewed := repair.renew_stale(workspace):
             logger.info("renewed %s stale documents of %s", renewed, workspace.slug)
-            enqueue("search.jobs.catch_up", workspace.pk)
+            enqueue(CATCH_UP, workspace.pk)
 
 
 def prune_vectors() -> None:

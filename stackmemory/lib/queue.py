@@ -7,6 +7,7 @@ here is what a worker does with one.
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import time
@@ -54,6 +55,19 @@ def enqueue(job: str, *ids: UUID | str, ahead: bool = False) -> None:
 def enqueue_once(word: str, job: str, *ids: UUID | str) -> bool:
     """As enqueue(), unless a job of this word is waiting or running: then False."""
     return insert(job, list(map(str, ids)), queue=str(Conf.CLUSTER_NAME), once=word) is not None
+
+
+def waits(job: str, *ids: UUID | str, or_runs: bool = False) -> bool:
+    """Whether one with these words has yet to begin; `or_runs`, whether one is alive at all."""
+    which = "state = 'waiting' AND attempts = 0"  # one that failed may wait for minutes
+    which = "state IN ('waiting', 'running')" if or_runs else which
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT 1 FROM stackmemory_job"
+            f" WHERE queue = %s AND name = %s AND {which} AND args = %s LIMIT 1",
+            [str(Conf.CLUSTER_NAME), job, json.dumps(list(map(str, ids)))],
+        )
+        return cursor.fetchone() is not None
 
 
 def run(job: str, *ids: str) -> None:

@@ -13,12 +13,14 @@ from frames.anchoring import add_anchor, change_anchor, supersede
 from frames.models import Event, Frame
 from frames.signals import changed
 from frames.tasking import change_status, create_task
-from search import jobs, repair
+from search import embedding, indexing, jobs, repair
 from search.indexing import reindex
 from search.models import Document, IndexedFrame
 from search.searching import search
+from stackmemory.lib import queue
 from stackmemory.lib.refusal import Refusal
 from stackmemory.lib.tenancy import workspace_scope
+from stackmemory.models import Job
 from tests.search.conftest import acting
 
 pytestmark = pytest.mark.django_db
@@ -186,6 +188,49 @@ def test_documents_get_vectors_in_the_job(shop, acme, at_work, with_meaning):
         documents = Document.objects.in_workspace(acme)
         assert documents.count() == documents.filter(embeddings__dimension=384).count() == 2
     jobs.catch_up(str(acme.pk))
+    assert repair.behind() == []
+
+
+def test_much_is_caught_up_with_in_portions_and_nothing_twice(
+    shop, acme, settings, monkeypatch, with_meaning
+):
+    """A worker is kept for one; between them goes what waits. Killed anywhere, the next goes on."""
+    settings.Q_CLUSTER = settings.Q_CLUSTER | {"sync": False}
+    monkeypatch.setattr(jobs, "PORTION", 0)
+    monkeypatch.setattr(indexing, "BATCH", 10)
+    monkeypatch.setattr(embedding, "BATCH", 10)
+    wrote, plain = [], indexing.index
+
+    def index(**asked):
+        if len(wrote) == 3 and None not in wrote:
+            wrote.append(None)
+            raise KeyboardInterrupt
+        wrote.append(plain(**asked))
+        return wrote[-1]
+
+    monkeypatch.setattr(indexing, "index", index)
+    frame = shop.frame("Fix the till")
+    shop.say(frame, *[f"Word {number}" for number in range(35)], *[""] * 25)
+    Job.objects.all().delete()
+    jobs.find_missing()
+    jobs.find_missing()
+    begun, missing = 0, Job.objects.filter(name="search.jobs.catch_up", state="waiting")
+    while job := missing.first():
+        assert missing.count() == 1
+        if begun == 4:  # somebody's import ends: one of the two does for both
+            queue.enqueue(jobs.CATCH_UP, acme.pk)
+        begun += 1
+        Job.objects.filter(pk=job.pk).update(state="running", attempts=1)
+        try:
+            jobs.catch_up(*job.args)
+        except KeyboardInterrupt:
+            Job.objects.filter(pk=job.pk).update(state="waiting", attempts=0)
+            continue
+        jobs.find_missing()
+        Job.objects.filter(pk=job.pk).update(state="done")
+    assert sum(filter(None, wrote)) == Document.unscoped.count() == 36
+    assert Document.unscoped.filter(embeddings__isnull=False).count() == 36
+    assert 8 <= begun <= 14
     assert repair.behind() == []
 
 
