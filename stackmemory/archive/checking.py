@@ -23,6 +23,7 @@ from frames.models import Event, Frame
 from frames.partitions import month_of
 from frames.transfer.reading import parts as in_parts
 from stackmemory.archive.container import Container, Told
+from stackmemory.archive.contents import Part
 from stackmemory.archive.errors import BadArchive
 from stackmemory.archive.taking import taken, takers
 from stackmemory.archive.values import taker
@@ -72,10 +73,12 @@ class Ids:
         self.known = lru_cache(20_000)(self._known)
 
     def add(self, part: str, found: list[UUID]) -> None:
+        before = self.db.total_changes
         try:
             self.db.executemany("INSERT INTO ids VALUES (?, ?)", [(part, i.bytes) for i in found])
         except sqlite3.IntegrityError:
-            raise BadArchive(f"An id of “{part}” stands there twice.") from None
+            twice = found[self.db.total_changes - before]
+            raise BadArchive(f"{part} {twice} stands there twice.") from None
 
     def refer(self, part: str, target: UUID, said: str) -> None:
         if not self.known(part, target):
@@ -102,7 +105,7 @@ class _Table:
         assert told.part is not None
         self.container, self.told, self.checked = container, told, checked
         self.part, self.take = told.part, takers(told)
-        self.references = self.part.references()
+        self.references = self.part.named()
         self.people = [name for name in self.part.people() if name in told.fields]
 
     def check(self, on_progress: Progress) -> None:
@@ -113,12 +116,7 @@ class _Table:
                 self._check_row(number, row)
             pks = [row["id"] for row in found]
             self.checked.ids.add(self.told.name, pks)
-            with system_scope():
-                if there := present(self.part.model, pks):
-                    raise BadArchive(
-                        f"{self.told.name} {min(there)} is here already, in this or another"
-                        " workspace: an archive is taken once by an installation."
-                    )
+            refuse_present(self.part, pks)
             on_progress(len(rows), 0)
 
     def _check_row(self, number: int, row: dict[str, Any]) -> None:
@@ -132,6 +130,16 @@ class _Table:
         for name in self.people:
             if row[name] is not None and row[name] not in self.checked.people:
                 raise BadArchive(f"Line {number} of {self.told.file} names nobody of the people.")
+
+
+def refuse_present(part: Part, pks: list[UUID]) -> None:
+    """Raise BadArchive where a row of these ids is here."""
+    with system_scope():
+        if there := present(part.model, pks):
+            raise BadArchive(
+                f"{part.name} {min(there)} is here already, in this or another workspace: an archive is"
+                " taken once by an installation."
+            )
 
 
 def _in_order(parts: list[Told]) -> list[Told]:

@@ -66,6 +66,8 @@ LEFT_OUT: dict[str, str] = {
     "search.VectorSet": MADE_ANEW,
     "search.Word": MADE_ANEW,
 }
+# Fields that name rows, though they are no foreign keys: label of the part → field → part.
+NAMED = {"frames.frame": {"root_id": "frames.frame"}}
 WORKSPACE_FIELDS = ("created_at", "id", "name", "settings")
 PEOPLE_FIELDS = ("email", "id", "name")
 
@@ -87,6 +89,10 @@ class Part:
     @property
     def file(self) -> str:
         return f"rows/{self.name}.jsonl"
+
+    def named(self) -> dict[str, str]:
+        """references(), and other fields of which each value is a row of the archive."""
+        return self.references() | NAMED.get(self.name, {})
 
     def people(self) -> list[str]:
         """Fields that name a person."""

@@ -18,11 +18,11 @@ from frames.reach import uuid_or_none
 from frames.signals import changed
 from frames.transfer.reading import parts as in_parts
 from frames.transfer.timeline import few_collections
-from stackmemory.archive.checking import Checked, checked
+from stackmemory.archive.checking import Checked, checked, refuse_present
 from stackmemory.archive.container import Container, Told
 from stackmemory.archive.contents import parts
 from stackmemory.archive.errors import BadArchive
-from stackmemory.archive.event_rows import ALTERED
+from stackmemory.archive.event_rows import ALTERED, EventRows
 from stackmemory.archive.event_staging import StagedEvents
 from stackmemory.archive.hashing import Sum, workspace_hash
 from stackmemory.archive.newcomer import Newcomer
@@ -113,10 +113,25 @@ class _Importing:
                 checked.months |= lacking.months
                 self.done = total
             except IntegrityError as problem:
+                self._refuse_events(checked)
                 said = str(problem).partition("\n")[0][:200]
                 raise BadArchive(
                     f"Its rows contradict each other or what is here ({said})."
                 ) from None
+
+    def _refuse_events(self, checked: Checked) -> None:
+        """Raise BadArchive naming an event that stands in it twice, or is here already, if one does.
+
+        Only now: of a sound archive nobody need collect the ids of events.
+        """
+        for told in self.container.parts:
+            if told.part is not None and told.part.model is Event:
+                rows = EventRows(self.container, told)
+                at = rows.fields.index("id")
+                for batch in rows.batches():
+                    pks = list(map(uuid.UUID, batch.columns[at]))
+                    checked.ids.add(told.name, pks)
+                    refuse_present(told.part, pks)
 
     def _stage(self, checked: Checked) -> list[StagedEvents]:
         """Look the events through, beside their table; raises BadArchive before it is touched."""

@@ -22,7 +22,7 @@ from stackmemory.archive.rows import Reader, line
 from stackmemory.archive.writing import export_workspace
 from stackmemory.lib import blobs, staging
 from stackmemory.lib.tenancy import workspace_scope
-from tests.moving.archives import ELSEWHERE, rewrite, row_change
+from tests.moving.archives import ELSEWHERE, parts_of, rewrite, row_change
 from tests.moving.teams import make_team, purge, rows_of
 from workspaces.models import Workspace
 
@@ -190,9 +190,10 @@ def reference(content, manifest):
     content[name] = "".join(line(row).decode() for row in rows)
 
 
-def test_events_are_looked_at_as_closely(team, archive, as_application):
+def test_events_are_looked_at_as_closely(team, archive, tmp_path, as_application):
     """They are taken by types in one go; what does not fit says why, as of any other row."""
     purge(team)
+    last = json.loads(parts_of(archive)["rows/frames.event.jsonl"].splitlines()[-1])["id"]
     for change, words in (
         (row_change("frames.event", payload="a\0b"), "payload"),
         (row_change("frames.event", payload="\ud800"), "no row|payload"),
@@ -207,7 +208,7 @@ def test_events_are_looked_at_as_closely(team, archive, as_application):
         (row_change("frames.event", session=ELSEWHERE), ELSEWHERE),
         (row_change("frames.event", stored_digest="0" * 64), "no row"),
         (reference, "does not know"),
-        (event_twice, "contradict"),
+        (event_twice, f"frames.event {last} stands there twice"),
         # taken, but not what the hash is of: another spelling of the same time
         (row_change("frames.event", occurred_at="2026-01-01T00:00:00.000000+00:00"), "altered"),
     ):
@@ -221,4 +222,8 @@ def test_events_are_looked_at_as_closely(team, archive, as_application):
         assert sweeping.sweep_everywhere() == 0
         assert sweeping.sweep_everywhere(timezone.now() + 2 * sweeping.GRACE) == 1
     assert not list(blobs.stored(PAYLOADS, team.pk))
+    other = make_team("other", tmp_path)
+    there = str(Event.unscoped.filter(workspace=other).first().pk)
+    with pytest.raises(BadArchive, match=f"frames.event {there} is here already"):
+        import_workspace(path=rewrite(archive, row_change("frames.event", id=there)))
     assert import_workspace(path=archive)["status"] == "done"
