@@ -32,7 +32,7 @@ from stackmemory.lib.bulk import insert_new
 from stackmemory.lib.staging import room_for_much
 from stackmemory.lib.tenancy import system_scope
 from workspaces import audit
-from workspaces.models import User, Workspace
+from workspaces.models import Membership, User, Workspace
 from workspaces.models.workspace import slug_validator
 
 # (phase, rows done, rows in all)
@@ -67,6 +67,7 @@ def import_workspace(
             "rows": {told.name: told.rows for told in container.parts},
             "people": {"known": len(sound.people) - len(made), "made inactive": made},
             "members": importing.members,
+            "owners": _owners(workspace),
             "lost": _number_of(container.manifest.get("lost")),
             "seconds": round((timezone.now() - began).total_seconds(), 3),
         }
@@ -242,6 +243,11 @@ class _Importing:
         self.done += rows
         if self.on_progress is not None:
             self.on_progress(phase, self.done, self.total)
+
+
+def _owners(workspace: Workspace) -> int:
+    with system_scope():
+        return Membership.unscoped.filter(workspace=workspace, role="owner").count()
 
 
 def _number_of(names: object) -> int:

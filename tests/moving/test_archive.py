@@ -12,19 +12,21 @@ from django.core.management import call_command
 from django.db import connection, transaction
 
 from frames.models import Event, Frame
-from search.models import Document
+from search.models import ContextBundle, Document
 from stackmemory.archive import container
 from stackmemory.archive.contents import CONTENTS, LEFT_OUT, parts
 from stackmemory.archive.errors import BadArchive
 from stackmemory.archive.hashing import workspace_hash
 from stackmemory.archive.reading import import_workspace
 from stackmemory.archive.writing import export_workspace
+from stackmemory.erasing import doing
 from stackmemory.lib.row_security import tenant_models
 from stackmemory.lib.tenancy import workspace_scope
 from stackmemory.lib.uuid7 import uuid7
 from tests.moving.archives import ELSEWHERE, parts_of, rewrite, row_change
 from tests.moving.teams import make_team, purge, rows_of
 from workspaces import audit
+from workspaces.actor import Actor
 from workspaces.models import ApiKey, Audit, Membership, User, Workspace
 
 pytestmark = pytest.mark.django_db
@@ -305,6 +307,43 @@ def test_what_cannot_be_finished_leaves_nothing(team, tmp_path):
         export_workspace(workspace=team, output=tmp_path / "none" / "x.zip")
 
 
+def test_one_that_nobody_owns_is_taken_and_says_so(team, tmp_path, capsys, as_application):
+    Membership.unscoped.filter(workspace=team).update(role="member")
+    export_workspace(workspace=team, output=tmp_path / "nobody.zip")
+    purge(team)
+    with as_application():
+        call_command("import_workspace", tmp_path / "nobody.zip")
+    assert "under Memberships, give one of its members the role of owner" in capsys.readouterr().out
+
+
+def test_after_frames_moved_up_it_is_taken(team, tmp_path):
+    """Every frame still names a root that is in the archive, with private frames and without."""
+    top, secret = (
+        Frame.objects.in_workspace(team).get(name=name) for name in ("Build", "Secret plan")
+    )
+    Frame.unscoped.create(
+        id=(pk := uuid7()), root_id=top.pk, depth=3, workspace=team, project=top.project,
+        parent=secret, name="Below",
+    )  # fmt: skip
+    Frame.unscoped.filter(pk=pk).update(visibility="private", owner=secret.owner)
+    Frame.unscoped.create(
+        id=(lowest := uuid7()), root_id=top.pk, depth=4, workspace=team, project=top.project,
+        parent_id=pk, name="Lowest", visibility="private", owner=secret.owner,
+    )  # fmt: skip
+    ContextBundle.unscoped.filter(workspace=team).delete()  # of which none is a whole one
+    owner = Membership.objects.in_workspace(team).get(role="owner")
+    with workspace_scope(team.pk):
+        doing.take(doing.find(Actor.of_member(owner), top))
+    Frame.unscoped.filter(pk=lowest).update(visibility="team")
+    assert Frame.unscoped.get(pk=lowest).root_id == secret.pk
+    for private, root in ((True, secret.pk), (False, lowest)):
+        path = tmp_path / f"{root}.zip"
+        export_workspace(workspace=team, output=path, private=private)
+        purge(team)
+        assert import_workspace(path=path)["owners"] == 1
+        assert Frame.unscoped.get(pk=lowest).root_id == root
+
+
 def test_the_commands(team, tmp_path, capsys, as_application):
     path = tmp_path / "team.zip"
     with as_application():
@@ -315,7 +354,9 @@ def test_the_commands(team, tmp_path, capsys, as_application):
     purge(team)
     with as_application():
         call_command("import_workspace", path, "--as", "renamed")
-    assert said["workspace_hash"] in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert said["workspace_hash"] in told
+    assert "Nobody owns it" not in told
     assert Event.objects.in_workspace(Workspace.objects.get(slug="renamed")).count() == 11
     for wrong in (("export_workspace", "no", "--output", "x"), ("import_workspace", "nowhere.zip")):
         with pytest.raises(SystemExit):

@@ -53,4 +53,9 @@ class Command(BaseCommand):
                 f"It was made without {lost:,} objects that its installation had lost: of large"
                 " payloads there is the preview, of months in cold storage nothing."
             )
+        if not report["owners"]:
+            self.stdout.write(
+                "Nobody owns it, so nobody can administer it: in the admin, under Memberships, give one"
+                " of its members the role of owner."
+            )
         self.stdout.write(f"Workspace “{report['workspace']}” is in, in {report['seconds']} s.")
