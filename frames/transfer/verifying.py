@@ -142,6 +142,8 @@ class _Judge:
     def _kept_beside(self, pairs: list[Pair]) -> set[tuple[str, str, str]]:
         """(table, id, content) of what transfers keep of these rows: conflicts, and set aside."""
         keys = {key for pair in pairs for key in _keys(pair)}
+        if not keys:  # as with nearly every chunk of a store that is here as it is there
+            return set()
         items = TransferItem.objects.in_workspace(self.workspace).filter(
             category__in=(TransferItem.Category.CONFLICT, TransferItem.Category.SET_ASIDE),
             table__in={table for table, _, _ in keys},
