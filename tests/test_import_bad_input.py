@@ -218,7 +218,8 @@ def test_live_writer_gives_a_consistent_snapshot(acme, tmp_path, wal):
     store.frame("f")
     path = store.done()
     writer = (
-        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=30)\n"
+        "import sqlite3, sys, time\n"
+        "c = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=30)\n"
         "c.execute('PRAGMA wal_autocheckpoint=20')\n"
         "n = 0\n"
         "while True:\n"
@@ -229,6 +230,7 @@ def test_live_writer_gives_a_consistent_snapshot(acme, tmp_path, wal):
         " (f'a{n}', 'f', '', 'FACT', 'x', 1, 1795000000, '{}'))\n"
         " c.execute('COMMIT')\n"
         " if n == 50: print('going', flush=True)\n"
+        " time.sleep(0.002 * (n > 50))\n"  # writing all the time, and yet not thousands of rows
     )
     process = subprocess.Popen([sys.executable, "-c", writer, str(path)], stdout=subprocess.PIPE)
     process.stdout.readline()
