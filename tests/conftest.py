@@ -32,7 +32,7 @@ UPSTREAM_HINT = "real databases are not part of the repository"
 
 def pytest_collection_finish() -> None:
     gc.freeze()  # what collection made stays; looking through it again and again takes seconds
-    gc.set_threshold(10_000, 10, 10)
+    gc.set_threshold(100_000, 20, 50)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
