@@ -1,4 +1,4 @@
-"""What tests of moving share: an S3 endpoint, and an installation with ten teams."""
+"""What tests of moving share: an S3 endpoint, a team and its archive, an installation of ten teams."""
 
 from __future__ import annotations
 
@@ -11,9 +11,14 @@ from typing import Any, NamedTuple
 import pytest
 from django.db import connection
 
+from frames.cold import store
+from stackmemory.archive.writing import export_workspace
 from stackmemory.copying import files
 from stackmemory.copying.stores import Given
+from stackmemory.lib.objects import folder
 from tests.databases import OwnDatabase
+from tests.moving.teams import make_team
+from workspaces.models import Workspace
 
 TEAMS = 10
 REGION = "eu-central-1"
@@ -29,6 +34,25 @@ def s3() -> Iterator[str]:
     host, port = server.get_host_and_port()
     yield f"http://{host}:{port}"
     server.stop()
+
+
+@pytest.fixture
+def objects(settings: Any, tmp_path: Path) -> Path:
+    """A folder as the object store, and no object of cold storage at hand."""
+    settings.STORAGES = settings.STORAGES | {"objects": folder(str(tmp_path / "objects"))}
+    store._kept.clear()
+    return tmp_path / "objects"
+
+
+@pytest.fixture
+def team(db: None, tmp_path: Path) -> Workspace:
+    return make_team("team", tmp_path)
+
+
+@pytest.fixture
+def archive(team: Workspace, tmp_path: Path) -> Path:
+    export_workspace(workspace=team, output=tmp_path / "team.zip")
+    return tmp_path / "team.zip"
 
 
 @pytest.fixture

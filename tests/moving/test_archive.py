@@ -32,17 +32,6 @@ from workspaces.models import ApiKey, Audit, Membership, User, Workspace
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def team(tmp_path):
-    return make_team("team", tmp_path)
-
-
-@pytest.fixture
-def archive(team, tmp_path):
-    export_workspace(workspace=team, output=tmp_path / "team.zip")
-    return tmp_path / "team.zip"
-
-
 def test_every_tenant_table_is_in_an_archive_or_has_a_reason_not_to_be():
     """A new table fails here: add it to CONTENTS or, with why, to LEFT_OUT of archive/contents.py."""
     tables = {model._meta.label for model in tenant_models()}

@@ -29,17 +29,6 @@ from workspaces.models import Workspace
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def team(tmp_path):
-    return make_team("team", tmp_path)
-
-
-@pytest.fixture
-def archive(team, tmp_path):
-    export_workspace(workspace=team, output=tmp_path / "team.zip")
-    return tmp_path / "team.zip"
-
-
 def odd_events(team):
     """What is spelled in more than one way, or is at the end of what a column holds."""
     frame = Frame.objects.in_workspace(team).filter(name="Build").get()

@@ -14,7 +14,6 @@ from frames import retention, usage
 from frames.cold import forgetting, merging, restoring, store
 from frames.cold.errors import ColdLost
 from frames.models import ArchivedPeriod, Event, Frame, Project
-from stackmemory.lib.objects import folder
 from tests.moving.cold import (
     JUNE,
     SAID,
@@ -29,15 +28,8 @@ from tests.pages import make_frame, make_project
 from tests.stacks import closed, happen
 from workspaces.models import Audit
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("objects")]
 SOON = timedelta(hours=1)
-
-
-@pytest.fixture(autouse=True)
-def objects(settings, tmp_path):
-    settings.STORAGES = settings.STORAGES | {"objects": folder(str(tmp_path / "objects"))}
-    store._kept.clear()
-    return tmp_path / "objects"
 
 
 @pytest.fixture

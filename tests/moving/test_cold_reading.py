@@ -11,7 +11,6 @@ import pytest
 from django.core.management import call_command
 from django.urls import reverse
 from django.utils import timezone
-from moto.server import ThreadedMotoServer
 
 from frames import timeline, usage
 from frames.cold import restoring, store
@@ -23,19 +22,11 @@ from search.models import Document
 from stackmemory.lib import objects as lib_objects
 from tests.api.client import error_of, key_for
 from tests.moving.cold import ALL, JUNE, make_frames, move, table
+from tests.moving.conftest import REGION
 from tests.pages import few_queries
 from workspaces.models import Usage
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def objects(settings, tmp_path):
-    settings.STORAGES = settings.STORAGES | {
-        "objects": lib_objects.folder(str(tmp_path / "objects"))
-    }
-    store._kept.clear()
-    return tmp_path / "objects"
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("objects")]
 
 
 @pytest.fixture
@@ -208,30 +199,23 @@ def test_exports_hold_it(frames, acme, tmp_path):
     assert len(rows[0]) == ALL
 
 
-def test_in_a_bucket(frames, acme, settings):
+def test_in_a_bucket(frames, acme, settings, s3):
     """The same over HTTP, with an endpoint that speaks S3."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        endpoint = "http://{}:{}".format(*server.get_host_and_port())
-        who = {"key": "key", "secret": "secret", "region": "eu-central-1"}
-        made = lib_objects.bucket("cold", endpoint=endpoint, **who)
-        settings.STORAGES = settings.STORAGES | {"objects": made}
-        client = boto3.client("s3", endpoint_url=endpoint, aws_access_key_id="key",
-                              aws_secret_access_key="secret", region_name="eu-central-1")  # fmt: skip
-        place = {"LocationConstraint": "eu-central-1"}
-        client.create_bucket(Bucket="cold", CreateBucketConfiguration=place)
-        before = table()
-        assert move() == 64
-        store._kept.clear()
-        assert table() == before
-        assert len(client.list_objects_v2(Bucket="cold")["Contents"]) == 2
-        assert sum(map(restoring.restore, ArchivedPeriod.unscoped.all())) == 64
-        assert table() == before
-        assert move(timezone.now() + timedelta(days=2), days=30) == 64
-        client.delete_object(Bucket="cold", Key=ArchivedPeriod.unscoped.latest("pk").object)
-        store._kept.clear()
-        with pytest.raises(Exception, match="is not in the object store"):
-            table()
-    finally:
-        server.stop()
+    who = {"key": "key", "secret": "secret", "region": REGION}
+    made = lib_objects.bucket("cold", endpoint=s3, **who)
+    settings.STORAGES = settings.STORAGES | {"objects": made}
+    client = boto3.client("s3", endpoint_url=s3, aws_access_key_id="key",
+                          aws_secret_access_key="secret", region_name=REGION)  # fmt: skip
+    client.create_bucket(Bucket="cold", CreateBucketConfiguration={"LocationConstraint": REGION})
+    before = table()
+    assert move() == 64
+    store._kept.clear()
+    assert table() == before
+    assert len(client.list_objects_v2(Bucket="cold")["Contents"]) == 2
+    assert sum(map(restoring.restore, ArchivedPeriod.unscoped.all())) == 64
+    assert table() == before
+    assert move(timezone.now() + timedelta(days=2), days=30) == 64
+    client.delete_object(Bucket="cold", Key=ArchivedPeriod.unscoped.latest("pk").object)
+    store._kept.clear()
+    with pytest.raises(Exception, match="is not in the object store"):
+        table()

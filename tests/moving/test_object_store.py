@@ -11,7 +11,6 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 from django.utils import timezone
-from moto.server import ThreadedMotoServer
 
 from frames import large, sweeping
 from frames.models.event import PAYLOADS
@@ -26,29 +25,19 @@ from stackmemory.lib import blobs, objects
 from stackmemory.lib.objects import folder
 from stackmemory.lib.tenancy import workspace_scope
 from stackmemory.lib.uuid7 import uuid7
+from tests.moving.conftest import REGION
 
 KEY = "a key of sixteen characters or more"
 
 
-@pytest.fixture(scope="module")
-def server():
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 @pytest.fixture
-def bucket(server, settings, tmp_path):
+def bucket(s3, settings, tmp_path):
     """An empty bucket, which is the object store."""
-    credentials = {"key": "key", "secret": "secret", "region": "eu-central-1"}
-    made = objects.bucket("memory", endpoint=server, **credentials)
-    client = boto3.client("s3", endpoint_url=server, aws_access_key_id="key",
-                          aws_secret_access_key="secret", region_name="eu-central-1")  # fmt: skip
-    client.create_bucket(
-        Bucket="memory", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"}
-    )
+    credentials = {"key": "key", "secret": "secret", "region": REGION}
+    made = objects.bucket("memory", endpoint=s3, **credentials)
+    client = boto3.client("s3", endpoint_url=s3, aws_access_key_id="key",
+                          aws_secret_access_key="secret", region_name=REGION)  # fmt: skip
+    client.create_bucket(Bucket="memory", CreateBucketConfiguration={"LocationConstraint": REGION})
     settings.STORAGES = settings.STORAGES | {"objects": made}
     settings.VAR_DIR = tmp_path / "var"
 
